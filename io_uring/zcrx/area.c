@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * An area: memory cut into net_iovs, the list of those that are free, and the
+ * count of references that the user holds on each.
+ */
+
+#include <linux/io_uring_types.h>
+#include <linux/nospec.h>
+#include <linux/overflow.h>
+#include <linux/scatterlist.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+#include <net/page_pool/helpers.h>
+
+#include "zcrx.h"
+
+static int zcrx_area_check(const struct io_uring_zcrx_area_reg *reg)
+{
+	u64 end;
+
+	if (reg->flags & ~IORING_ZCRX_AREA_DMABUF)
+		return -EINVAL;
+	if (reg->rq_area_token)
+		return -EINVAL;
+	if (!mem_is_zero(reg->__resv2, sizeof(reg->__resv2)))
+		return -EINVAL;
+	if (!reg->len)
+		return -EFAULT;
+	if (reg->len > ZCRX_AREA_LEN_MAX)
+		return -EINVAL;
+	if (check_add_overflow(reg->addr, reg->len, &end) || end > ULONG_MAX)
+		return -EOVERFLOW;
+	if ((reg->addr | reg->len) & ~PAGE_MASK)
+		return -EINVAL;
+	return 0;
+}
+
+static int zcrx_area_import(struct zcrx_area *area,
+			    const struct io_uring_zcrx_area_reg *reg)
+{
+	if (reg->flags & IORING_ZCRX_AREA_DMABUF)
+		return zcrx_mem_import_dmabuf(&area->mem, reg);
+	return zcrx_mem_import_user(&area->mem, &area->ifq->acct, reg);
+}
+
+static int zcrx_area_alloc_niovs(struct zcrx_area *area)
+{
+	gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_NOWARN;
+	u32 nr = area->mem.len >> area->ifq->niov_shift;
+	u32 i;
+
+	area->nia.niovs = kvcalloc(nr, sizeof(*area->nia.niovs), gfp);
+	area->freelist = kvmalloc_array(nr, sizeof(*area->freelist), gfp);
+	area->user_refs = kvcalloc(nr, sizeof(*area->user_refs), gfp);
+	if (!area->nia.niovs || !area->freelist || !area->user_refs)
+		return -ENOMEM;
+
+	area->nia.num_niovs = nr;
+	for (i = 0; i < nr; i++) {
+		net_iov_init(&area->nia.niovs[i], &area->nia, NET_IOV_IOURING);
+		/* taken from the end: lowest index first */
+		area->freelist[i] = nr - 1 - i;
+	}
+	area->free_count = nr;
+	return 0;
+}
+
+/**
+ * zcrx_area_create() - import memory as an area of an ifq
+ * @ifq: the ifq, which owns the area from then on
+ * @reg: what user space asks for
+ *
+ * Return: 0, or a negative error as in the ABI's order.
+ */
+int zcrx_area_create(struct zcrx_ifq *ifq,
+		     const struct io_uring_zcrx_area_reg *reg)
+{
+	struct zcrx_area *area;
+	int ret;
+
+	ret = zcrx_area_check(reg);
+	if (ret)
+		return ret;
+	if (ifq->nr_areas == ZCRX_AREAS_MAX)
+		return -ENOSPC;
+
+	area = kzalloc(sizeof(*area), GFP_KERNEL_ACCOUNT);
+	if (!area)
+		return -ENOMEM;
+	area->ifq = ifq;
+	area->id = ifq->nr_areas;
+	spin_lock_init(&area->free_lock);
+
+	ret = zcrx_area_import(area, reg);
+	if (ret)
+		goto err_free;
+
+	ret = zcrx_area_alloc_niovs(area);
+	if (ret)
+		goto err_free;
+
+	ifq->areas[area->id] = area;
+	/* pairs with zcrx_area_find() */
+	smp_store_release(&ifq->nr_areas, ifq->nr_areas + 1);
+	return 0;
+
+err_free:
+	zcrx_area_free(area);
+	return ret;
+}
+
+/* Free an area that is mapped nowhere and whose net_iovs nobody holds. */
+void zcrx_area_free(struct zcrx_area *area)
+{
+	WARN_ON_ONCE(area->mem.sgt);
+	WARN_ON_ONCE(area->free_count != area->nia.num_niovs);
+
+	kvfree(area->user_refs);
+	kvfree(area->freelist);
+	kvfree(area->nia.niovs);
+	if (area->mem.ops)
+		area->mem.ops->release(&area->mem, &area->ifq->acct);
+	kfree(area);
+}
+
+/* Tell each net_iov its DMA address. Every segment the device sees must hold
+ * whole net_iovs.
+ */
+static int zcrx_area_set_dma_addrs(struct zcrx_area *area)
+{
+	unsigned int shift = area->ifq->niov_shift;
+	u64 mask = (1ULL << shift) - 1;
+	struct scatterlist *sg;
+	size_t idx = 0;
+	int i;
+
+	for_each_sgtable_dma_sg(area->mem.sgt, sg, i) {
+		dma_addr_t addr = sg_dma_address(sg);
+		u64 len = sg_dma_len(sg);
+
+		if ((addr | len) & mask)
+			return -EINVAL;
+
+		for (; len && idx < area->nia.num_niovs; idx++) {
+			if (net_mp_niov_set_dma_addr(&area->nia.niovs[idx],
+						     addr))
+				return -EFAULT;
+			addr += mask + 1;
+			len -= mask + 1;
+		}
+	}
+	return idx == area->nia.num_niovs ? 0 : -EINVAL;
+}
+
+/* Map an area for the ifq's device; ifq->lock is held. */
+int zcrx_area_map(struct zcrx_area *area)
+{
+	struct device *dev = area->ifq->dev;
+	int ret;
+
+	ret = area->mem.ops->map(&area->mem, dev);
+	if (ret)
+		return ret;
+
+	ret = zcrx_area_set_dma_addrs(area);
+	if (ret)
+		area->mem.ops->unmap(&area->mem, dev);
+	return ret;
+}
+
+/**
+ * zcrx_area_find() - turn an offset of user space into a net_iov
+ * @ifq: the ifq
+ * @off: area id and offset into the area, as in CQEs and refill entries
+ *
+ * Return: the net_iov, or NULL if there is none.
+ */
+struct net_iov *zcrx_area_find(struct zcrx_ifq *ifq, u64 off)
+{
+	u64 idx = (off & ~IORING_ZCRX_AREA_MASK) >> ifq->niov_shift;
+	unsigned int id = off >> IORING_ZCRX_AREA_SHIFT;
+	/* pairs with zcrx_area_create() */
+	unsigned int nr_areas = smp_load_acquire(&ifq->nr_areas);
+	struct zcrx_area *area;
+
+	if (unlikely(id >= nr_areas))
+		return NULL;
+	area = ifq->areas[array_index_nospec(id, nr_areas)];
+
+	if (unlikely(idx >= area->nia.num_niovs))
+		return NULL;
+	idx = array_index_nospec(idx, area->nia.num_niovs);
+	return &area->nia.niovs[idx];
+}
+
+/* Take a net_iov off the free list, NULL if it is empty. The caller owns its
+ * only reference.
+ */
+struct net_iov *zcrx_area_take_free(struct zcrx_area *area)
+{
+	struct net_iov *niov = NULL;
+
+	spin_lock_bh(&area->free_lock);
+	if (area->free_count)
+		niov = &area->nia.niovs[area->freelist[--area->free_count]];
+	spin_unlock_bh(&area->free_lock);
+
+	if (niov)
+		page_pool_fragment_netmem(net_iov_to_netmem(niov), 1);
+	return niov;
+}
+
+/* Give up to @max free net_iovs to @pp; called by the pool's consumer. */
+unsigned int zcrx_area_fill_pool(struct zcrx_area *area, struct page_pool *pp,
+				 unsigned int max)
+{
+	unsigned int i, nr;
+
+	spin_lock_bh(&area->free_lock);
+	nr = min(max, area->free_count);
+	for (i = 0; i < nr; i++) {
+		u32 idx = area->freelist[--area->free_count];
+		struct net_iov *niov = &area->nia.niovs[idx];
+
+		net_mp_niov_set_page_pool(pp, niov);
+		pp->alloc.cache[pp->alloc.count++] = net_iov_to_netmem(niov);
+	}
+	spin_unlock_bh(&area->free_lock);
+	return nr;
+}
+
+/* Put a net_iov that is in no pool and that nobody holds on the free list. */
+void zcrx_area_put_free(struct net_iov *niov)
+{
+	struct zcrx_area *area = zcrx_niov_area(niov);
+
+	spin_lock_bh(&area->free_lock);
+	if (!WARN_ON_ONCE(area->free_count >= area->nia.num_niovs))
+		area->freelist[area->free_count++] = net_iov_idx(niov);
+	spin_unlock_bh(&area->free_lock);
+}
+
+/* Send a net_iov home whose last reference was dropped: to the free list, and
+ * not by way of its pool's ptr_ring, which is emptied once a second when the
+ * pool is dying while the one that follows it may starve.
+ */
+void zcrx_niov_put_unrefed(struct net_iov *niov)
+{
+	if (niov->pp)
+		page_pool_return_page(niov->pp, net_iov_to_netmem(niov));
+	else
+		zcrx_area_put_free(niov);
+}
+
+/* Take back all that the user holds. A refill entry that is consumed at the
+ * same time wins the reference or loses it, as each is taken atomically.
+ */
+void zcrx_area_scrub(struct zcrx_area *area)
+{
+	size_t i;
+
+	for (i = 0; i < area->nia.num_niovs; i++) {
+		struct net_iov *niov = &area->nia.niovs[i];
+		int nr;
+
+		if (!atomic_read(&area->user_refs[i]))
+			continue;
+		nr = atomic_xchg(&area->user_refs[i], 0);
+		if (nr && !page_pool_unref_netmem(net_iov_to_netmem(niov), nr))
+			zcrx_niov_put_unrefed(niov);
+		cond_resched();
+	}
+}

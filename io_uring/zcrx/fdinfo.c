@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What /proc/PID/fdinfo/FD of a ring tells about its ifqs.
+ */
+
+#include <linux/io_uring_types.h>
+#include <linux/seq_file.h>
+
+#include "zcrx.h"
+
+struct zcrx_usage {
+	u64 buffers;
+	u64 free;
+	u64 held;
+};
+
+/* Scans the area: for a human who asks now and then. */
+static void zcrx_area_usage(struct zcrx_area *area, struct zcrx_usage *usage)
+{
+	size_t i;
+
+	for (i = 0; i < area->nia.num_niovs; i++) {
+		usage->held += !!atomic_read(&area->user_refs[i]);
+		if (!(i % 4096))
+			cond_resched();
+	}
+	usage->buffers += area->nia.num_niovs;
+	usage->free += READ_ONCE(area->free_count);
+}
+
+static void zcrx_show_ifq(struct seq_file *m, unsigned long id,
+			  struct zcrx_ifq *ifq)
+{
+	struct zcrx_usage usage = {};
+	struct zcrx_queue *queue;
+	u64 invalid = 0;
+	s64 in_flight;
+	unsigned int i;
+
+	for (i = 0; i < ifq->nr_areas; i++)
+		zcrx_area_usage(ifq->areas[i], &usage);
+	/* The parts were not read at one moment. */
+	in_flight = usage.buffers - usage.free - usage.held;
+
+	seq_printf(m, "%3lu:", id);
+	mutex_lock(&ifq->lock);
+	list_for_each_entry(queue, &ifq->queues, list) {
+		seq_printf(m, " if: %d rxq: %u", queue->ifindex, queue->rxq);
+		/* a statistic, read while the NAPI counts */
+		invalid += data_race(queue->rq.invalid);
+	}
+	mutex_unlock(&ifq->lock);
+
+	seq_printf(m, " buffers: %llu free: %llu held: %llu in_flight: %lld",
+		   usage.buffers, usage.free, usage.held,
+		   max(in_flight, 0LL));
+	seq_printf(m, " delivered: %lld copied: %lld cqes: %lld invalid: %llu\n",
+		   atomic64_read(&ifq->counters.delivered),
+		   atomic64_read(&ifq->counters.copied),
+		   atomic64_read(&ifq->counters.cqes), invalid);
+}
+
+/* Called with uring_lock held. */
+void io_zcrx_show_fdinfo(struct io_ring_ctx *ctx, struct seq_file *m)
+{
+	struct zcrx_ifq *ifq;
+	unsigned long id, nr = 0;
+
+	xa_for_each(&ctx->zcrx_ids, id, ifq)
+		nr++;
+	seq_printf(m, "Zcrx:\t%lu\n", nr);
+	xa_for_each(&ctx->zcrx_ids, id, ifq)
+		zcrx_show_ifq(m, id, ifq);
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The memory provider: what a page_pool calls. mp_priv is the queue.
+ */
+
+#include <linux/dma-mapping.h>
+#include <linux/io_uring_types.h>
+#include <linux/netdevice.h>
+#include <net/netlink.h>
+#include <net/page_pool/helpers.h>
+#include <uapi/linux/netdev.h>
+
+#include "zcrx.h"
+
+static void zcrx_sync_for_device(struct page_pool *pp)
+{
+#if defined(CONFIG_HAS_DMA) && defined(CONFIG_DMA_NEED_SYNC)
+	unsigned int i;
+
+	if (!pp->dma_sync || !dma_dev_need_sync(pp->p.dev))
+		return;
+
+	for (i = 0; i < pp->alloc.count; i++) {
+		dma_addr_t addr;
+
+		addr = page_pool_get_dma_addr_netmem(pp->alloc.cache[i]);
+		__dma_sync_single_for_device(pp->p.dev, addr + pp->p.offset,
+					     pp->p.max_len, pp->p.dma_dir);
+	}
+#endif
+}
+
+/* Called when the pool's cache and its ptr_ring are empty. What the user gave
+ * back comes first, so that buffers that are warm in some cache are used
+ * again before others are touched.
+ */
+static netmem_ref zcrx_alloc_netmems(struct page_pool *pp, gfp_t gfp)
+{
+	struct zcrx_queue *queue = pp->mp_priv;
+	unsigned int left = PP_ALLOC_CACHE_REFILL;
+	struct zcrx_ifq *ifq = queue->ifq;
+	unsigned int i, nr_areas;
+
+	if (WARN_ON_ONCE(pp->alloc.count))
+		return pp->alloc.cache[--pp->alloc.count];
+
+	left -= zcrx_rq_fill_pool(queue, pp, left);
+
+	/* A ring that gave anything keeps the free list for copies.
+	 * Pairs with zcrx_area_create().
+	 */
+	nr_areas = pp->alloc.count ? 0 : smp_load_acquire(&ifq->nr_areas);
+	for (i = 0; i < nr_areas && left; i++)
+		left -= zcrx_area_fill_pool(ifq->areas[i], pp, left);
+
+	if (unlikely(!pp->alloc.count))
+		return 0;
+
+	zcrx_sync_for_device(pp);
+	return pp->alloc.cache[--pp->alloc.count];
+}
+
+static bool zcrx_release_netmem(struct page_pool *pp, netmem_ref netmem)
+{
+	struct net_iov *niov;
+
+	if (WARN_ON_ONCE(!netmem_is_net_iov(netmem)))
+		return false;
+
+	niov = netmem_to_net_iov(netmem);
+	net_mp_niov_clear_page_pool(niov);
+	zcrx_area_put_free(niov);
+	return false;
+}
+
+static int zcrx_pool_init(struct page_pool *pp)
+{
+	struct zcrx_queue *queue = pp->mp_priv;
+	struct zcrx_ifq *ifq = queue->ifq;
+
+	if (pp->p.order + PAGE_SHIFT != ifq->niov_shift)
+		return -EOPNOTSUPP;
+	if (pp->p.dma_dir != DMA_FROM_DEVICE || pp->p.dev != ifq->dev)
+		return -EOPNOTSUPP;
+
+	if (!ifq->areas[0]->mem.ops->dma_sync) {
+		pp->dma_sync = false;
+		pp->dma_sync_for_cpu = false;
+	}
+
+	zcrx_queue_get(queue);
+	return 0;
+}
+
+static void zcrx_pool_destroy(struct page_pool *pp)
+{
+	zcrx_queue_put(pp->mp_priv);
+}
+
+static int zcrx_nl_fill(void *mp_priv, struct sk_buff *rsp,
+			struct netdev_rx_queue *rxq)
+{
+	struct zcrx_queue *queue = mp_priv;
+	struct nlattr *nest;
+	int type;
+
+	type = rxq ? NETDEV_A_QUEUE_IO_URING : NETDEV_A_PAGE_POOL_IO_URING;
+	nest = nla_nest_start(rsp, type);
+	if (!nest)
+		return -EMSGSIZE;
+
+	if (nla_put_uint(rsp, NETDEV_A_IO_URING_PROVIDER_INFO_RX_BUF_LEN,
+			 1U << queue->ifq->niov_shift)) {
+		nla_nest_cancel(rsp, nest);
+		return -EMSGSIZE;
+	}
+	nla_nest_end(rsp, nest);
+	return 0;
+}
+
+static void zcrx_uninstall(void *mp_priv, struct netdev_rx_queue *rxq)
+{
+	zcrx_queue_unbind(mp_priv);
+}
+
+const struct memory_provider_ops zcrx_provider_ops = {
+	.alloc_netmems	= zcrx_alloc_netmems,
+	.release_netmem	= zcrx_release_netmem,
+	.init		= zcrx_pool_init,
+	.destroy	= zcrx_pool_destroy,
+	.nl_fill	= zcrx_nl_fill,
+	.uninstall	= zcrx_uninstall,
+};

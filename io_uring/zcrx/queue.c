@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * One RX queue bound to an ifq: open, close, and a device that goes away.
+ *
+ * The binding, queue->netdev, belongs to RTNL. It ends once, with whatever
+ * comes first: the ring closes the queue, or the device is unregistered.
+ */
+
+#include <linux/io_uring_types.h>
+#include <linux/netdevice.h>
+#include <linux/rtnetlink.h>
+#include <linux/slab.h>
+
+#include "zcrx.h"
+
+/* A restart that fails for want of memory is tried again after this. */
+#define ZCRX_CLOSE_RETRY	(HZ / 10)
+
+static struct pp_memory_provider_params
+zcrx_queue_params(struct zcrx_queue *queue)
+{
+	return (struct pp_memory_provider_params) {
+		.mp_priv	= queue,
+		.mp_ops		= &zcrx_provider_ops,
+	};
+}
+
+void zcrx_queue_get(struct zcrx_queue *queue)
+{
+	refcount_inc(&queue->refs);
+}
+
+void zcrx_queue_put(struct zcrx_queue *queue)
+{
+	struct zcrx_ifq *ifq = queue->ifq;
+
+	if (!refcount_dec_and_test(&queue->refs))
+		return;
+
+	WARN_ON_ONCE(queue->netdev);
+	zcrx_rq_free(&queue->rq, &ifq->acct);
+	kfree(queue);
+	zcrx_ifq_put(ifq);
+}
+
+/**
+ * zcrx_queue_unbind() - the NIC has no more buffers of this queue
+ * @queue: the queue
+ *
+ * RTNL is held. Drops the reference on the device.
+ */
+void zcrx_queue_unbind(struct zcrx_queue *queue)
+{
+	ASSERT_RTNL();
+
+	if (!queue->netdev)
+		return;
+
+	zcrx_ifq_unmap(queue->ifq);
+	netdev_put(queue->netdev, &queue->netdev_tracker);
+	queue->netdev = NULL;
+}
+
+static int zcrx_queue_try_close(struct zcrx_queue *queue)
+{
+	struct pp_memory_provider_params params = zcrx_queue_params(queue);
+	int ret = 0;
+
+	rtnl_lock();
+	if (queue->netdev) {
+		ret = netif_mp_close_rxq(queue->netdev, queue->rxq, &params);
+		if (!ret)
+			zcrx_queue_unbind(queue);
+	}
+	rtnl_unlock();
+	return ret;
+}
+
+/* Until the queue could be restarted, the NIC may write into the area, so the
+ * area stays as it is, held by the queue.
+ */
+static void zcrx_queue_close_work(struct work_struct *work)
+{
+	struct zcrx_queue *queue = container_of(to_delayed_work(work),
+						struct zcrx_queue, close_work);
+
+	if (zcrx_queue_try_close(queue))
+		schedule_delayed_work(&queue->close_work, ZCRX_CLOSE_RETRY);
+	else
+		zcrx_queue_put(queue);
+}
+
+/**
+ * zcrx_queue_close() - give the RX queue back and drop the ifq's reference
+ * @queue: the queue, taken off the ifq's list
+ */
+void zcrx_queue_close(struct zcrx_queue *queue)
+{
+	int ret = zcrx_queue_try_close(queue);
+
+	if (!ret) {
+		zcrx_queue_put(queue);
+		return;
+	}
+	pr_warn_ratelimited("zcrx: rx queue %u of interface %d could not be restarted (%d), trying again\n",
+			    queue->rxq, queue->ifindex, ret);
+	schedule_delayed_work(&queue->close_work, ZCRX_CLOSE_RETRY);
+}
+
+/**
+ * zcrx_queue_alloc() - make a queue that is bound to nothing yet
+ * @ifq: the ifq; the queue takes a reference
+ *
+ * Return: the queue with one reference, or NULL.
+ */
+struct zcrx_queue *zcrx_queue_alloc(struct zcrx_ifq *ifq)
+{
+	struct zcrx_queue *queue;
+
+	queue = kzalloc(sizeof(*queue), GFP_KERNEL_ACCOUNT);
+	if (!queue)
+		return NULL;
+
+	refcount_set(&queue->refs, 1);
+	spin_lock_init(&queue->rq.lock);
+	INIT_DELAYED_WORK(&queue->close_work, zcrx_queue_close_work);
+	INIT_LIST_HEAD(&queue->list);
+	queue->ifq = ifq;
+	zcrx_ifq_get(ifq);
+	return queue;
+}
+
+/**
+ * zcrx_queue_open() - bind a queue to an RX queue of a NIC
+ * @queue: the queue
+ * @netdev: the NIC; the queue takes a reference of its own
+ * @rxq: index of the RX queue
+ *
+ * Areas are imported and mapped before, outside of RTNL: pinning takes its
+ * time. That @netdev is not being unregistered is seen under RTNL.
+ *
+ * Return: 0, or a negative error, after which nothing is bound.
+ */
+int zcrx_queue_open(struct zcrx_queue *queue, struct net_device *netdev,
+		    unsigned int rxq)
+{
+	struct pp_memory_provider_params params = zcrx_queue_params(queue);
+	struct netlink_ext_ack extack = {};
+	int ret;
+
+	rtnl_lock();
+	queue->rxq = rxq;
+	queue->ifindex = netdev->ifindex;
+	queue->netdev = netdev;
+	netdev_hold(netdev, &queue->netdev_tracker, GFP_KERNEL);
+
+	ret = netif_mp_open_rxq(netdev, rxq, &params, &extack);
+	if (ret) {
+		netdev_put(netdev, &queue->netdev_tracker);
+		queue->netdev = NULL;
+	}
+	if (ret && net_ratelimit())
+		netdev_warn(netdev, "zcrx: cannot bind rx queue %u: %s (%d)\n",
+			    rxq, extack._msg ?: "the queue did not restart",
+			    ret);
+	rtnl_unlock();
+	return ret;
+}

@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * IORING_OP_RECV_ZC: walk what a socket received and post where it lies.
+ *
+ * Each CQE with IORING_CQE_F_MORE hands one piece of one net_iov to the user.
+ * The request is multishot: it ends with one CQE without that flag, and with
+ * the data that did not fit still in the socket.
+ */
+
+#include <linux/io_uring_types.h>
+#include <linux/net.h>
+#include <linux/skbuff.h>
+#include <net/page_pool/helpers.h>
+#include <net/rps.h>
+#include <net/tcp.h>
+
+#include "../io_uring.h"
+#include "zcrx.h"
+
+/* How many skbs one pass takes before others on the ring have their turn. */
+#define ZCRX_SKBS_PER_PASS	32
+
+struct io_recvzc {
+	struct file	*file;
+	u32		zcrx_id;
+	u32		len;		/* bytes left, if limited */
+	u16		flags;
+	bool		limited;
+};
+
+/* One pass over the receive queue. */
+struct zcrx_recv_args {
+	struct io_kiocb		*req;
+	struct zcrx_ifq		*ifq;
+	unsigned int		nr_skbs;
+	int			err;		/* why the request ends */
+	bool			stopped_early;
+	u64			delivered;
+	u64			copied;
+	unsigned int		nr_cqes;
+};
+
+int io_recvzc_prep(struct io_kiocb *req, const struct io_uring_sqe *sqe)
+{
+	struct io_recvzc *zc = io_kiocb_to_cmd(req, struct io_recvzc);
+
+	if (READ_ONCE(sqe->addr) || READ_ONCE(sqe->addr2) ||
+	    READ_ONCE(sqe->addr3) || READ_ONCE(sqe->msg_flags))
+		return -EINVAL;
+
+	zc->flags = READ_ONCE(sqe->ioprio);
+	if (zc->flags & ~(IORING_RECVSEND_POLL_FIRST | IORING_RECV_MULTISHOT))
+		return -EINVAL;
+	if (!(zc->flags & IORING_RECV_MULTISHOT))
+		return -EINVAL;
+
+	zc->zcrx_id = READ_ONCE(sqe->zcrx_ifq_idx);
+	zc->len = READ_ONCE(sqe->len);
+	zc->limited = zc->len;
+	req->flags |= REQ_F_APOLL_MULTISHOT;
+	return 0;
+}
+
+/* A CQE that is seen by user space with the next flush. */
+static struct io_uring_cqe *zcrx_get_cqe(struct io_ring_ctx *ctx)
+{
+	struct io_uring_cqe *cqe;
+
+	if (unlikely(!io_get_cqe(ctx, &cqe)))
+		return NULL;
+	/* not the one CQE that each request has by itself */
+	ctx->cq_extra++;
+	ctx->submit_state.cq_flush = true;
+	return cqe;
+}
+
+/**
+ * zcrx_post() - hand a piece of a net_iov to the user
+ * @req: the request
+ * @niov: a net_iov on which the caller holds a reference of its own
+ * @off: where the piece starts in it, in bytes
+ * @len: its length
+ *
+ * Only the task that owns the ring posts, under uring_lock.
+ *
+ * Return: 0, or -ENOSPC if the CQ is full and nothing was posted.
+ */
+int zcrx_post(struct io_kiocb *req, struct net_iov *niov, u32 off, u32 len)
+{
+	struct io_ring_ctx *ctx = req->ctx;
+	struct io_uring_zcrx_cqe *zcqe;
+	struct io_uring_cqe *cqe;
+	u64 area_off;
+
+	cqe = zcrx_get_cqe(ctx);
+	if (unlikely(!cqe))
+		return -ENOSPC;
+
+	page_pool_ref_netmem(net_iov_to_netmem(niov));
+	atomic_inc(zcrx_niov_user_refs(niov));
+
+	area_off = (u64)zcrx_niov_area(niov)->id << IORING_ZCRX_AREA_SHIFT;
+	area_off += zcrx_niov_off(niov) + off;
+
+	cqe->user_data = req->cqe.user_data;
+	cqe->res = len;
+	cqe->flags = IORING_CQE_F_MORE;
+	zcqe = (struct io_uring_zcrx_cqe *)(cqe + 1);
+	zcqe->off = area_off;
+	zcqe->__pad = 0;
+	return 0;
+}
+
+static int zcrx_recv_copy(struct zcrx_recv_args *args, struct sk_buff *skb,
+			  int off, int len)
+{
+	int copied = 0;
+	int ret;
+
+	ret = zcrx_copy(args->req, args->ifq, skb, off, len, &copied);
+	args->copied += copied;
+	if (ret)
+		args->err = ret;
+	return copied;
+}
+
+static int zcrx_recv_niov(struct zcrx_recv_args *args, struct net_iov *niov,
+			  u32 off, u32 len)
+{
+	int ret;
+
+	/* Another provider's, or of a queue that feeds another ifq. */
+	if (niov->type != NET_IOV_IOURING ||
+	    zcrx_niov_area(niov)->ifq != args->ifq)
+		return -EFAULT;
+
+	ret = zcrx_post(args->req, niov, off, len);
+	if (ret)
+		return ret;
+	args->delivered += len;
+	args->nr_cqes++;
+	return len;
+}
+
+static int zcrx_recv_one(struct zcrx_recv_args *args, struct sk_buff *skb,
+			 int off, int len);
+
+/* Deliver the piece of @skb that starts at @off, as much of it as lies in one
+ * place and at most @len. Returns how much, or a negative error.
+ */
+static int zcrx_recv_piece(struct zcrx_recv_args *args, struct sk_buff *skb,
+			   int off, int len)
+{
+	int start = skb_headlen(skb);
+	struct sk_buff *frag_iter;
+	int i;
+
+	if (off < start)
+		return zcrx_recv_copy(args, skb, off, min(len, start - off));
+
+	for (i = 0; i < skb_shinfo(skb)->nr_frags; i++) {
+		const skb_frag_t *frag = &skb_shinfo(skb)->frags[i];
+		int end = start + skb_frag_size(frag);
+
+		if (off >= end) {
+			start = end;
+			continue;
+		}
+
+		len = min(len, end - off);
+		if (!skb_frag_is_net_iov(frag))
+			return zcrx_recv_copy(args, skb, off, len);
+		return zcrx_recv_niov(args, skb_frag_net_iov(frag),
+				      skb_frag_off(frag) + off - start, len);
+	}
+
+	skb_walk_frags(skb, frag_iter) {
+		int end = start + frag_iter->len;
+
+		if (off < end)
+			return zcrx_recv_one(args, frag_iter, off - start,
+					     min(len, end - off));
+		start = end;
+	}
+
+	WARN_ON_ONCE(1);
+	return -EFAULT;
+}
+
+/* Deliver @len bytes of @skb from @off. Returns how many were, with the reason
+ * in args->err if that is fewer.
+ */
+static int zcrx_recv_one(struct zcrx_recv_args *args, struct sk_buff *skb,
+			 int off, int len)
+{
+	int done = 0;
+
+	while (done < len) {
+		int ret = zcrx_recv_piece(args, skb, off + done, len - done);
+
+		if (ret < 0) {
+			args->err = ret;
+			break;
+		}
+		done += ret;
+		if (args->err)
+			break;
+	}
+	return done;
+}
+
+static int zcrx_recv_skb(read_descriptor_t *desc, struct sk_buff *skb,
+			 unsigned int off, size_t len)
+{
+	struct zcrx_recv_args *args = desc->arg.data;
+	int done;
+
+	if (unlikely(args->nr_skbs++ == ZCRX_SKBS_PER_PASS)) {
+		args->stopped_early = true;
+		return 0;
+	}
+
+	done = zcrx_recv_one(args, skb, off, min(len, desc->count));
+	desc->count -= done;
+	return done;
+}
+
+/* Nothing was there to read: is this the end, and of which kind? -EAGAIN if
+ * it is not.
+ */
+static int zcrx_recv_end(struct sock *sk)
+{
+	if (sock_flag(sk, SOCK_DONE))
+		return 0;
+	if (sk->sk_err)
+		return sock_error(sk);
+	if (sk->sk_shutdown & RCV_SHUTDOWN)
+		return 0;
+	if (sk->sk_state == TCP_CLOSE)
+		return -ENOTCONN;
+	return -EAGAIN;
+}
+
+/* One pass over the socket. Returns -EAGAIN to wait for more, IOU_REQUEUE to
+ * be called again soon, otherwise the request's result.
+ */
+static int zcrx_recv_pass(struct zcrx_recv_args *args, struct sock *sk,
+			  struct io_recvzc *zc)
+{
+	read_descriptor_t desc = {
+		.count		= zc->limited ? zc->len : INT_MAX,
+		.arg.data	= args,
+	};
+	struct tcp_sock *tp = tcp_sk(sk);
+	int ret;
+
+	/* Urgent data is received in line, whatever the socket says: the mark
+	 * would stop the walk for good, and device memory has no byte that
+	 * could be taken out.
+	 */
+	if (unlikely(tp->urg_data)) {
+		WRITE_ONCE(tp->urg_data, 0);
+		tcp_fast_path_check(sk);
+	}
+
+	ret = tcp_read_sock(sk, &desc, zcrx_recv_skb);
+	if (ret > 0 && zc->limited) {
+		zc->len -= ret;
+		if (!zc->len)
+			return 0;
+	}
+	if (args->err)
+		return args->err;
+	if (ret < 0)
+		return ret;
+	if (args->stopped_early)
+		return IOU_REQUEUE;
+
+	/* The wake-up that brought the data may have brought the end as well:
+	 * it is reported now, as nothing else will wake the request.
+	 */
+	return zcrx_recv_end(sk);
+}
+
+static int zcrx_recv(struct io_kiocb *req, struct zcrx_ifq *ifq,
+		     struct socket *sock, struct io_recvzc *zc)
+{
+	struct zcrx_recv_args args = {
+		.req	= req,
+		.ifq	= ifq,
+	};
+	struct sock *sk = sock->sk;
+	const struct proto *prot = READ_ONCE(sk->sk_prot);
+	int ret;
+
+	if (prot->recvmsg != tcp_recvmsg)
+		return -EPROTONOSUPPORT;
+
+	sock_rps_record_flow(sk);
+	lock_sock(sk);
+	ret = zcrx_recv_pass(&args, sk, zc);
+	release_sock(sk);
+
+	if (args.delivered)
+		atomic64_add(args.delivered, &ifq->counters.delivered);
+	if (args.nr_cqes)
+		atomic64_add(args.nr_cqes, &ifq->counters.cqes);
+	if (unlikely(args.copied))
+		atomic64_add(args.copied, &ifq->counters.copied);
+	return ret;
+}
+
+int io_recvzc(struct io_kiocb *req, unsigned int issue_flags)
+{
+	struct io_recvzc *zc = io_kiocb_to_cmd(req, struct io_recvzc);
+	struct zcrx_ifq *ifq;
+	struct socket *sock;
+	int ret;
+
+	if (!(req->flags & REQ_F_POLLED) &&
+	    (zc->flags & IORING_RECVSEND_POLL_FIRST))
+		return -EAGAIN;
+
+	sock = sock_from_file(req->file);
+	if (unlikely(!sock)) {
+		ret = -ENOTSOCK;
+		goto done;
+	}
+	/* CQEs come from the ring's task alone, so never from a worker. */
+	if (unlikely(issue_flags & IO_URING_F_UNLOCKED)) {
+		ret = -EBADFD;
+		goto done;
+	}
+
+	ifq = zcrx_ifq_find(req->ctx, zc->zcrx_id);
+	if (unlikely(!ifq)) {
+		ret = -EINVAL;
+		goto done;
+	}
+
+	ret = zcrx_recv(req, ifq, sock, zc);
+	if (ret == -EAGAIN || ret == IOU_REQUEUE) {
+		/* Armed poll looks again before it sleeps. */
+		if (!(issue_flags & IO_URING_F_MULTISHOT))
+			return -EAGAIN;
+		return ret == IOU_REQUEUE ? IOU_REQUEUE :
+					    IOU_ISSUE_SKIP_COMPLETE;
+	}
+done:
+	if (ret < 0)
+		req_set_fail(req);
+	io_req_set_res(req, ret, 0);
+	if (issue_flags & IO_URING_F_MULTISHOT)
+		return IOU_STOP_MULTISHOT;
+	return IOU_OK;
+}

@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * IORING_REGISTER_ZCRX_IFQ: copy in, validate in the ABI's order, build, copy
+ * out, and undo all of it if anything fails. And the end of the ring.
+ */
+
+#include <linux/capability.h>
+#include <linux/dma-mapping.h>
+#include <linux/io_uring_types.h>
+#include <linux/log2.h>
+#include <linux/netdevice.h>
+#include <linux/nsproxy.h>
+#include <linux/uaccess.h>
+
+#include "zcrx.h"
+
+/* A mapping's offset has room for this many ids. */
+#define ZCRX_ID_LIMIT	XA_LIMIT(0, 2047)
+
+/* A registration as user space wrote it. */
+struct zcrx_reg {
+	struct io_uring_zcrx_ifq_reg	ifq;
+	struct io_uring_zcrx_area_reg	area;
+	struct io_uring_region_desc	region;
+};
+
+static int zcrx_reg_copy_in(struct io_ring_ctx *ctx, struct zcrx_reg *reg,
+			    void __user *arg)
+{
+	struct io_uring_zcrx_ifq_reg *ifq = &reg->ifq;
+
+	if (!capable(CAP_NET_ADMIN))
+		return -EPERM;
+	if (!(ctx->flags & IORING_SETUP_DEFER_TASKRUN))
+		return -EINVAL;
+	if (!(ctx->flags & IORING_SETUP_CQE32))
+		return -EINVAL;
+	if (copy_from_user(ifq, arg, sizeof(*ifq)))
+		return -EFAULT;
+	if (!mem_is_zero(ifq->__resv, sizeof(ifq->__resv)) || ifq->zcrx_id)
+		return -EINVAL;
+	if (ifq->flags)
+		return -EINVAL;
+	if (copy_from_user(&reg->region, u64_to_user_ptr(ifq->region_ptr),
+			   sizeof(reg->region)))
+		return -EFAULT;
+	if (ifq->if_rxq == U32_MAX || !ifq->rq_entries)
+		return -EINVAL;
+	if (ifq->rq_entries > ZCRX_RQ_ENTRIES_MAX) {
+		if (!(ctx->flags & IORING_SETUP_CLAMP))
+			return -EINVAL;
+		ifq->rq_entries = ZCRX_RQ_ENTRIES_MAX;
+	}
+	ifq->rq_entries = roundup_pow_of_two(ifq->rq_entries);
+	if (copy_from_user(&reg->area, u64_to_user_ptr(ifq->area_ptr),
+			   sizeof(reg->area)))
+		return -EFAULT;
+	if (reg->area.rq_area_token)
+		return -EINVAL;
+	if (ifq->event_desc)
+		return -EINVAL;
+	return 0;
+}
+
+static int zcrx_reg_copy_out(struct zcrx_reg *reg, void __user *arg)
+{
+	void __user *region = u64_to_user_ptr(reg->ifq.region_ptr);
+	void __user *area = u64_to_user_ptr(reg->ifq.area_ptr);
+
+	if (copy_to_user(arg, &reg->ifq, sizeof(reg->ifq)) ||
+	    copy_to_user(region, &reg->region, sizeof(reg->region)) ||
+	    copy_to_user(area, &reg->area, sizeof(reg->area)))
+		return -EFAULT;
+	return 0;
+}
+
+/* The device that does DMA for @netdev, NULL if there is none. */
+static struct device *zcrx_dma_dev(struct net_device *netdev)
+{
+	struct device *dev = netdev->dev.parent;
+
+	return dev && dev->dma_mask ? dev : NULL;
+}
+
+static int zcrx_set_buf_len(struct zcrx_ifq *ifq,
+			    struct io_uring_zcrx_ifq_reg *reg)
+{
+	u32 len = reg->rx_buf_len;
+
+	if (len && (!is_power_of_2(len) || len < PAGE_SIZE))
+		return -EINVAL;
+	if (len > PAGE_SIZE)
+		return -EOPNOTSUPP;
+	reg->rx_buf_len = 1U << ifq->niov_shift;
+	return 0;
+}
+
+/* Import the area, map it for @netdev and bind the queue. What fails is undone
+ * by the caller, who lets go of the ifq.
+ */
+static int zcrx_reg_bind(struct zcrx_ifq *ifq, struct zcrx_queue *queue,
+			 struct net_device *netdev, struct zcrx_reg *reg)
+{
+	struct device *dev = zcrx_dma_dev(netdev);
+	int ret;
+
+	if (!dev) {
+		if (net_ratelimit())
+			netdev_warn(netdev, "zcrx: no device that does DMA\n");
+		return -EOPNOTSUPP;
+	}
+	zcrx_ifq_set_dev(ifq, dev);
+
+	ret = zcrx_set_buf_len(ifq, &reg->ifq);
+	if (ret)
+		return ret;
+
+	ret = zcrx_area_create(ifq, &reg->area);
+	if (ret)
+		return ret;
+	reg->area.rq_area_token = 0;	/* area id 0, in its place */
+
+	ret = zcrx_ifq_map(ifq);
+	if (ret)
+		return ret;
+
+	return zcrx_queue_open(queue, netdev, reg->ifq.if_rxq);
+}
+
+/* Build an ifq as @reg says. The ring holds it through one reference. */
+static struct zcrx_ifq *zcrx_reg_build(struct io_ring_ctx *ctx,
+				       struct zcrx_reg *reg)
+{
+	struct net *net = current->nsproxy->net_ns;
+	struct net_device *netdev;
+	netdevice_tracker tracker;
+	struct zcrx_queue *queue;
+	struct zcrx_ifq *ifq;
+	int ret;
+
+	ifq = zcrx_ifq_alloc(ctx);
+	if (!ifq)
+		return ERR_PTR(-ENOMEM);
+
+	queue = zcrx_queue_alloc(ifq);
+	if (!queue) {
+		ret = -ENOMEM;
+		goto err_ifq;
+	}
+
+	ret = zcrx_rq_init(&queue->rq, &ifq->acct, reg->ifq.rq_entries,
+			   &reg->region, &reg->ifq.offsets);
+	if (ret)
+		goto err_queue;
+
+	netdev = netdev_get_by_index(net, reg->ifq.if_idx, &tracker,
+				     GFP_KERNEL);
+	if (!netdev) {
+		ret = -ENODEV;
+		goto err_queue;
+	}
+
+	ret = zcrx_reg_bind(ifq, queue, netdev, reg);
+	netdev_put(netdev, &tracker);
+	if (ret)
+		goto err_queue;
+
+	list_add_tail(&queue->list, &ifq->queues);
+	return ifq;
+
+err_queue:
+	zcrx_queue_put(queue);
+err_ifq:
+	/* unmaps, if the areas were mapped */
+	zcrx_ifq_put(ifq);
+	return ERR_PTR(ret);
+}
+
+/* Make an ifq visible to mmap under the id that was reserved for it. */
+static int zcrx_publish(struct io_ring_ctx *ctx, u32 id, struct zcrx_ifq *ifq)
+{
+	int ret;
+
+	mutex_lock(&ctx->zcrx_lock);
+	ret = xa_err(xa_store(&ctx->zcrx_ids, id, ifq, GFP_KERNEL));
+	mutex_unlock(&ctx->zcrx_lock);
+	return ret;
+}
+
+static void zcrx_withdraw(struct io_ring_ctx *ctx, u32 id)
+{
+	mutex_lock(&ctx->zcrx_lock);
+	xa_erase(&ctx->zcrx_ids, id);
+	mutex_unlock(&ctx->zcrx_lock);
+}
+
+/**
+ * io_zcrx_register_ifq() - IORING_REGISTER_ZCRX_IFQ
+ * @ctx: the ring, uring_lock held
+ * @arg: struct io_uring_zcrx_ifq_reg of user space
+ * @nr_args: 1
+ *
+ * Return: 0, or a negative error after which nothing is left behind.
+ */
+int io_zcrx_register_ifq(struct io_ring_ctx *ctx, void __user *arg,
+			 unsigned int nr_args)
+{
+	struct zcrx_reg reg;
+	struct zcrx_ifq *ifq;
+	u32 id;
+	int ret;
+
+	if (!arg || nr_args != 1)
+		return -EINVAL;
+
+	ret = zcrx_reg_copy_in(ctx, &reg, arg);
+	if (ret)
+		return ret;
+
+	/* Reserved ids are NULL to whoever looks them up. */
+	ret = xa_alloc(&ctx->zcrx_ids, &id, XA_ZERO_ENTRY, ZCRX_ID_LIMIT,
+		       GFP_KERNEL_ACCOUNT);
+	if (ret)
+		return ret;
+
+	ifq = zcrx_reg_build(ctx, &reg);
+	if (IS_ERR(ifq)) {
+		ret = PTR_ERR(ifq);
+		goto err_id;
+	}
+
+	reg.ifq.zcrx_id = id;
+	if (!(reg.region.flags & IORING_MEM_REGION_TYPE_USER))
+		reg.region.mmap_offset = IORING_MAP_OFF_ZCRX_REGION +
+			((u64)id << IORING_OFF_PBUF_SHIFT);
+
+	ret = zcrx_publish(ctx, id, ifq);
+	if (ret)
+		goto err_ifq;
+
+	ret = zcrx_reg_copy_out(&reg, arg);
+	if (!ret)
+		return 0;
+
+	zcrx_withdraw(ctx, id);
+	zcrx_ifq_unregister(ifq);
+	return ret;
+
+err_ifq:
+	zcrx_ifq_unregister(ifq);
+err_id:
+	xa_erase(&ctx->zcrx_ids, id);
+	return ret;
+}
+
+void io_zcrx_ctx_init(struct io_ring_ctx *ctx)
+{
+	xa_init_flags(&ctx->zcrx_ids, XA_FLAGS_ALLOC);
+	mutex_init(&ctx->zcrx_lock);
+}
+
+/* The ring ends: called with uring_lock held, before its memory goes. */
+void io_zcrx_ctx_exit(struct io_ring_ctx *ctx)
+{
+	struct zcrx_ifq *ifq;
+	unsigned long id;
+
+	lockdep_assert_held(&ctx->uring_lock);
+
+	xa_for_each(&ctx->zcrx_ids, id, ifq) {
+		zcrx_withdraw(ctx, id);
+		zcrx_ifq_unregister(ifq);
+	}
+}

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * io_uring zero-copy receive: the objects and who owns what.
+ *
+ *   io_ring_ctx -- zcrx_ids --> zcrx_ifq -+- areas[]   net_iovs and their memory
+ *                                         +- queues    an RX queue, its refill
+ *                                                      ring, its page_pools
+ *
+ * A ring's id table holds a reference to the ifq, so does each queue. A queue
+ * is held by its ifq until it was closed and by each page_pool that takes
+ * buffers from it: during a restart an old and a new pool live side by side,
+ * and an old one lives on until its last buffer came home. So the memory of an
+ * area outlives every net_iov that somebody may still hold.
+ *
+ * The life of a net_iov:
+ *
+ *   FREE --alloc--> POOL --posted--> NIC --> SKB --CQE--> USER --refill--> POOL
+ *     ^                                                    |
+ *     |                                                    +- teardown: scrub
+ *     +----------------- pool destroyed ------------------------------------+
+ *
+ * pp_ref_count counts the references of page_pool and skbs, as for a page.
+ * What the user holds is counted in the area's user_refs, and each user
+ * reference carries one of pp_ref_count with it: that one is taken before, and
+ * dropped after. A net_iov that was filled by a copy belongs to no pool (its
+ * pp is NULL) until it comes back through a refill ring.
+ *
+ * Locks, outermost first: uring_lock, RTNL, zcrx_ifq.lock, zcrx_rq.lock (BH),
+ * zcrx_area.free_lock (BH).
+ */
+#ifndef IOU_ZCRX_INTERNAL_H
+#define IOU_ZCRX_INTERNAL_H
+
+#include <linux/atomic.h>
+#include <linux/io_uring_types.h>
+#include <linux/mutex.h>
+#include <linux/netdevice.h>
+#include <linux/refcount.h>
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
+#include <net/netmem.h>
+#include <net/page_pool/memory_provider.h>
+
+#include <uapi/linux/io_uring.h>
+#include <uapi/linux/io_uring/zcrx.h>
+
+#include "../zcrx.h"
+
+#define ZCRX_RQ_ENTRIES_MAX	32768
+#define ZCRX_AREA_LEN_MAX	BIT_ULL(40)	/* 1 TiB */
+#define ZCRX_AREAS_MAX		16
+
+struct device;
+struct dma_buf;
+struct dma_buf_attachment;
+struct seq_file;
+struct sg_table;
+struct sk_buff;
+struct zcrx_mem;
+
+/* Whom pinned memory is charged to; either may be NULL. Owns a reference of
+ * each.
+ */
+struct zcrx_account {
+	struct user_struct	*user;
+	struct mm_struct	*mm;
+};
+
+/* Memory shared with user space, mapped into the kernel. */
+struct zcrx_region {
+	void			*ptr;
+	struct page		**pages;
+	unsigned long		nr_pages;
+	bool			user;		/* pinned, else allocated */
+};
+
+/**
+ * struct zcrx_mem_ops - a kind of memory
+ * @map: map it for DMA by @dev and leave the table in @sgt
+ * @unmap: undo @map; not called if it failed
+ * @release: undo the import
+ * @copy_in: copy @len bytes at @skb_off of @skb to @off; NULL if the CPU has
+ *	no access. @off to @off + @len lies within one net_iov.
+ * @dma_sync: the memory is subject to the DMA API's ownership rules
+ */
+struct zcrx_mem_ops {
+	int (*map)(struct zcrx_mem *mem, struct device *dev);
+	void (*unmap)(struct zcrx_mem *mem, struct device *dev);
+	void (*release)(struct zcrx_mem *mem, struct zcrx_account *acct);
+	int (*copy_in)(struct zcrx_mem *mem, u64 off, struct sk_buff *skb,
+		       int skb_off, int len);
+	bool dma_sync;
+};
+
+struct zcrx_mem {
+	const struct zcrx_mem_ops	*ops;
+	u64				len;
+	struct sg_table			*sgt;	/* NULL if not mapped */
+
+	union {
+		struct {
+			struct page		**pages;
+			unsigned long		nr_pages;
+			unsigned long		accounted;
+			struct sg_table		page_sgt;
+		};
+		struct {
+			struct dma_buf			*dmabuf;
+			struct dma_buf_attachment	*attach;
+		};
+	};
+};
+
+struct zcrx_area {
+	struct net_iov_area	nia;
+	struct zcrx_ifq		*ifq;		/* owns this area */
+	atomic_t		*user_refs;	/* one for each net_iov */
+	u16			id;
+	struct zcrx_mem		mem;		/* mapping: ifq->lock */
+
+	/* The net_iovs that are in no pool and that nobody holds. */
+	spinlock_t		free_lock ____cacheline_aligned_in_smp;
+	u32			free_count;	/* free_lock */
+	u32			*freelist;	/* free_lock */
+};
+
+/* A refill ring. User space writes tail and entries, the kernel head. */
+struct zcrx_rq {
+	spinlock_t			lock;		/* the consumer's */
+	u32				cached_head;	/* lock */
+	u32				nr_entries;	/* power of two */
+	u32				*head;
+	u32				*tail;
+	struct io_uring_zcrx_rqe	*rqes;
+	u64				invalid;	/* lock; ignored entries */
+	struct zcrx_region		region;
+};
+
+struct zcrx_queue {
+	struct zcrx_rq		rq;
+	struct zcrx_ifq		*ifq;		/* reference held */
+	refcount_t		refs;
+	unsigned int		rxq;
+	int			ifindex;
+	struct net_device	*netdev;	/* RTNL; NULL once unbound */
+	netdevice_tracker	netdev_tracker;
+	struct delayed_work	close_work;
+	struct list_head	list;		/* ifq->queues */
+};
+
+/* What became of the data, in one place for all rings of an ifq. */
+struct zcrx_counters {
+	atomic64_t		delivered;	/* bytes, where the NIC put them */
+	atomic64_t		copied;		/* bytes */
+	atomic64_t		cqes;
+};
+
+struct zcrx_ifq {
+	refcount_t		refs;
+	unsigned int		niov_shift;
+	unsigned int		nr_areas;
+	struct zcrx_area	*areas[ZCRX_AREAS_MAX];
+
+	struct zcrx_counters	counters ____cacheline_aligned_in_smp;
+
+	struct mutex		lock;		/* mapping, list of queues */
+	bool			mapped;		/* lock; areas mapped for dev */
+	struct device		*dev;		/* reference held */
+	struct list_head	queues;		/* lock */
+	struct zcrx_account	acct;
+};
+
+/* ifq.c */
+struct zcrx_ifq *zcrx_ifq_alloc(struct io_ring_ctx *ctx);
+void zcrx_ifq_get(struct zcrx_ifq *ifq);
+void zcrx_ifq_put(struct zcrx_ifq *ifq);
+void zcrx_ifq_set_dev(struct zcrx_ifq *ifq, struct device *dev);
+int zcrx_ifq_map(struct zcrx_ifq *ifq);
+void zcrx_ifq_unmap(struct zcrx_ifq *ifq);
+void zcrx_ifq_unregister(struct zcrx_ifq *ifq);
+
+/* Look an id up for one issue of a request; uring_lock is held. */
+static inline struct zcrx_ifq *zcrx_ifq_find(struct io_ring_ctx *ctx, u32 id)
+{
+	return xa_load(&ctx->zcrx_ids, id);
+}
+
+/* queue.c */
+struct zcrx_queue *zcrx_queue_alloc(struct zcrx_ifq *ifq);
+void zcrx_queue_get(struct zcrx_queue *queue);
+void zcrx_queue_put(struct zcrx_queue *queue);
+int zcrx_queue_open(struct zcrx_queue *queue, struct net_device *netdev,
+		    unsigned int rxq);
+void zcrx_queue_close(struct zcrx_queue *queue);
+void zcrx_queue_unbind(struct zcrx_queue *queue);
+
+/* area.c */
+int zcrx_area_create(struct zcrx_ifq *ifq,
+		     const struct io_uring_zcrx_area_reg *reg);
+void zcrx_area_free(struct zcrx_area *area);
+int zcrx_area_map(struct zcrx_area *area);
+void zcrx_area_scrub(struct zcrx_area *area);
+struct net_iov *zcrx_area_find(struct zcrx_ifq *ifq, u64 off);
+struct net_iov *zcrx_area_take_free(struct zcrx_area *area);
+unsigned int zcrx_area_fill_pool(struct zcrx_area *area, struct page_pool *pp,
+				 unsigned int max);
+void zcrx_area_put_free(struct net_iov *niov);
+void zcrx_niov_put_unrefed(struct net_iov *niov);
+
+static inline struct zcrx_area *zcrx_niov_area(const struct net_iov *niov)
+{
+	return container_of(net_iov_owner(niov), struct zcrx_area, nia);
+}
+
+static inline atomic_t *zcrx_niov_user_refs(const struct net_iov *niov)
+{
+	return &zcrx_niov_area(niov)->user_refs[net_iov_idx(niov)];
+}
+
+/* Where a net_iov starts within its area, in bytes. */
+static inline u64 zcrx_niov_off(const struct net_iov *niov)
+{
+	return (u64)net_iov_idx(niov) << zcrx_niov_area(niov)->ifq->niov_shift;
+}
+
+/* mem_user.c */
+int zcrx_mem_import_user(struct zcrx_mem *mem, struct zcrx_account *acct,
+			 const struct io_uring_zcrx_area_reg *reg);
+int zcrx_account_mem(struct zcrx_account *acct, unsigned long nr_pages);
+void zcrx_unaccount_mem(struct zcrx_account *acct, unsigned long nr_pages);
+
+/* mem_dmabuf.c */
+#ifdef CONFIG_DMA_SHARED_BUFFER
+int zcrx_mem_import_dmabuf(struct zcrx_mem *mem,
+			   const struct io_uring_zcrx_area_reg *reg);
+#else
+static inline int
+zcrx_mem_import_dmabuf(struct zcrx_mem *mem,
+		       const struct io_uring_zcrx_area_reg *reg)
+{
+	return -EOPNOTSUPP;
+}
+#endif
+
+/* region.c */
+int zcrx_region_create(struct zcrx_region *region, struct zcrx_account *acct,
+		       const struct io_uring_region_desc *desc);
+void zcrx_region_free(struct zcrx_region *region, struct zcrx_account *acct);
+
+/* refill.c */
+int zcrx_rq_init(struct zcrx_rq *rq, struct zcrx_account *acct,
+		 u32 nr_entries, const struct io_uring_region_desc *desc,
+		 struct io_uring_zcrx_offsets *offsets);
+void zcrx_rq_free(struct zcrx_rq *rq, struct zcrx_account *acct);
+unsigned int zcrx_rq_fill_pool(struct zcrx_queue *queue, struct page_pool *pp,
+			       unsigned int max);
+
+/* provider.c */
+extern const struct memory_provider_ops zcrx_provider_ops;
+
+/* recv.c */
+int zcrx_post(struct io_kiocb *req, struct net_iov *niov, u32 off, u32 len);
+
+/* copy.c */
+int zcrx_copy(struct io_kiocb *req, struct zcrx_ifq *ifq, struct sk_buff *skb,
+	      int off, int len, int *copied);
+
+#endif
