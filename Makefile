@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# The only entry. Everything that is built lies below build/. The scripts that
+# do the work, one step each, are in scripts/ and tests/vm/; each of them does
+# nothing when there is nothing to do.
+
+B := build
+SHELL := /bin/bash
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+.PHONY: help
+help:
+	@echo 'make run       build everything, and show the demo in a VM'
+	@echo 'make check     build everything, and run all tests'
+	@echo 'make kernel    build the kernel with the overlay, and the VM image'
+	@echo 'make shell     a prompt in a VM'
+	@echo "make vm RUN='COMMAND'  a command in a VM (see tests/vm/run --help;"
+	@echo '               its options go into VM_OPTIONS)'
+	@echo 'make refresh   save what was edited in build/linux as patches'
+	@echo 'make lint      checkpatch and sparse on what is ours'
+	@echo 'make clean     remove build/'
+
+# One after the other, each from the state that the one before left.
+.PHONY: host source overlay
+host:
+	@scripts/host-tools
+source: host
+	@scripts/unpack-kernel
+overlay: source
+	@scripts/overlay
+
+#
+# The kernels: base for all but the debug stage of the tests.
+#
+config-base := tests/vm/kernel-base.config
+config-debug := $(config-base) tests/vm/kernel-debug.config
+
+.PHONY: kernel kernel-base kernel-debug
+kernel: kernel-base $(B)/vm/base.cpio
+kernel-base kernel-debug: kernel-%: overlay
+	@scripts/kernel-config $(CURDIR)/$(B)/$@ $(config-$*)
+	@scripts/kernel-build $(CURDIR)/$(B)/$@
+
+#
+# User space, all of it static: liburing with our series, programs of tools/
+# and of tests/selftests/. A folder lib beside the programs holds what they
+# share.
+#
+CFLAGS := -O2 -g -Wall -Wextra -Werror
+CPPFLAGS := -D_GNU_SOURCE -I$(B)/liburing/src/include \
+	-isystem $(B)/headers/include
+TEST_CPPFLAGS := $(CPPFLAGS) -Itools/lib \
+	-isystem $(B)/linux/tools/testing/selftests
+LDLIBS := $(B)/liburing/src/liburing.a -pthread
+
+tools := $(patsubst tools/%.c,$(B)/tools/%,$(wildcard tools/*.c))
+tests := $(patsubst tests/selftests/%.c,$(B)/tests/%, \
+	$(wildcard tests/selftests/*.c))
+tool-lib := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tools/lib/*.c))
+test-lib := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/selftests/lib/*.c))
+
+.PHONY: liburing headers userland
+liburing: host
+	@scripts/liburing
+headers: overlay
+	@scripts/kernel-headers $(CURDIR)/$(B)/headers
+userland: liburing headers
+	@$(MAKE) $(tools) $(tests)
+
+$(B)/obj/tools/%.o: tools/%.c $(B)/liburing.series $(B)/headers/stamp
+	@mkdir -p $(@D)
+	@echo '  CC   $@'
+	@gcc $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+$(B)/obj/tests/%.o: tests/%.c $(B)/liburing.series $(B)/headers/stamp
+	@mkdir -p $(@D)
+	@echo '  CC   $@'
+	@gcc $(CFLAGS) $(TEST_CPPFLAGS) -MMD -MP -c -o $@ $<
+$(tools): $(B)/tools/%: $(B)/obj/tools/%.o $(tool-lib)
+	@mkdir -p $(@D)
+	@echo '  LINK $@'
+	@gcc -static -o $@ $^ $(LDLIBS)
+$(tests): $(B)/tests/%: $(B)/obj/tests/selftests/%.o $(test-lib) $(tool-lib)
+	@mkdir -p $(@D)
+	@echo '  LINK $@'
+	@gcc -static -o $@ $^ $(LDLIBS)
+.SECONDARY:
+-include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
+
+#
+# The VM's image
+#
+vm-bin := $(B)/vm/bin/init $(B)/vm/bin/tcp-data-split
+
+$(vm-bin): $(B)/vm/bin/%: tests/vm/%.c | host
+	@mkdir -p $(@D)
+	@echo '  LINK $@'
+	@gcc -static $(CFLAGS) -o $@ $<
+$(B)/vm/packages.cpio: tests/vm/image | host
+	@tests/vm/image $@ busybox-static dash bash iproute2 ethtool
+$(B)/vm/base.cpio: $(B)/vm/packages.cpio $(vm-bin) tests/vm/net.sh \
+		tests/vm/base-image
+	@tests/vm/base-image $@ $(B)/vm/packages.cpio $(B)/vm/bin
+
+.PHONY: vm shell run
+vm: kernel
+	@tests/vm/run $(VM_OPTIONS) -- $(if $(RUN),$(RUN),$(error RUN is empty))
+shell: kernel
+	@tests/vm/run $(VM_OPTIONS) --timeout 86400 --tty -- bash -l
+run: kernel userland
+	@tests/vm/run --copy $(B)/tools/zcrx-demo -- ./zcrx-demo --mtu 9000
+
+#
+# Development
+#
+.PHONY: check lint refresh clean
+check:
+	@tests/check
+lint: source
+	@scripts/lint
+refresh: source
+	@scripts/refresh
+clean:
+	rm -rf $(B)

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash disable=SC2034
+# Shared by the scripts of this folder and of tests/: where things lie, and
+# how to speak to the user. To be sourced by bash, after `set -euo pipefail`.
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+unset MAKEFLAGS MFLAGS MAKELEVEL
+build=$top/build
+linux=$build/linux
+
+# The base: Debian's source package of the long-term kernel.
+linux_package=linux-source-6.12
+
+# The kernel's top-level folders that the overlay mirrors. Everything else in
+# this repository (tools/, tests/, Documentation/, ...) is not laid over the
+# kernel, but for the few folders below them that are named here.
+overlay_dirs='arch block crypto drivers fs include init io_uring kernel lib mm
+	net security Documentation/netlink tools/include'
+
+say() {
+	printf '==> %s\n' "$*" >&2
+}
+
+die() {
+	printf '%s: %s\n' "${0##*/}" "$*" >&2
+	exit 1
+}
+
+# need_space DIR MIB WHAT: a disk that fills up halfway leaves errors that name
+# anything but the disk, so ask beforehand.
+need_space() {
+	local free
+
+	free=$(df -Pk "$1" | awk 'NR == 2 { print int($4 / 1024) }')
+	[ "$free" -ge "$2" ] ||
+		die "$3 needs $2 MiB, but only $free MiB are free below $1"
+}
+
+# run_logged LOG WHAT COMMAND...: keep a long command's output out of the way,
+# and say where it is when it fails.
+run_logged() {
+	local log=$1 what=$2
+
+	shift 2
+	mkdir -p "$(dirname "$log")"
+	"$@" >"$log" 2>&1 && return
+	tail -n 20 "$log" >&2 || :
+	die "$what failed; the log is $log$(disk_full_hint "$log")"
+}
+
+disk_full_hint() {
+	if grep -qs 'No space left on device' "$1"; then
+		printf ' (the disk is full)'
+	fi
+}
+
+# lock NAME: one at a time, until this script ends.
+lock() {
+	local fd
+
+	mkdir -p "$build"
+	exec {fd}>"$build/.lock-$1"
+	flock -n "$fd" && return
+	say "waiting for another build that uses $1"
+	flock "$fd"
+}
+
+# The overlay's files, relative to the top, one a line.
+overlay_files() (
+	local dir dirs=()
+
+	cd "$top" || exit
+	for dir in $overlay_dirs; do
+		[ ! -d "$dir" ] || dirs+=("$dir")
+	done
+	[ "${#dirs[@]}" -eq 0 ] ||
+		find "${dirs[@]}" -type f ! -name '.*' ! -name '*~' \
+			! -name '*.orig' ! -name '*.rej' | LC_ALL=C sort
+)
