@@ -1,0 +1,412 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "zc.h"
+
+#define SQ_ENTRIES		8
+#define CQ_ENTRIES		4096
+#define MAX_RQ_ENTRIES		32768
+/* While something is stashed, look for room in the refill ring this often. */
+#define STASH_POLL_MS		1
+
+static size_t page_size(void)
+{
+	return sysconf(_SC_PAGESIZE);
+}
+
+static size_t round_up(size_t n, size_t to)
+{
+	return (n + to - 1) / to * to;
+}
+
+int zc_ring_open(struct io_uring *ring, uint32_t cq_entries)
+{
+	struct io_uring_params p = {
+		.flags = IORING_SETUP_SINGLE_ISSUER |
+			 IORING_SETUP_DEFER_TASKRUN |
+			 IORING_SETUP_CQE32 | IORING_SETUP_CQSIZE,
+		.cq_entries = cq_entries,
+	};
+
+	int ret = io_uring_queue_init_params(SQ_ENTRIES, ring, &p);
+
+	if (ret)
+		return ret;
+	/*
+	 * A child's copy of the mappings would keep the ring alive, and with
+	 * it the queue bound, when its parent has closed it.
+	 */
+	ret = io_uring_ring_dontfork(ring);
+	if (ret)
+		io_uring_queue_exit(ring);
+	return ret;
+}
+
+size_t zc_region_len(uint32_t rq_entries)
+{
+	size_t entries = 1;
+
+	/* the kernel rounds up, too */
+	while (entries < rq_entries)
+		entries *= 2;
+	return page_size() + round_up(entries *
+				      sizeof(struct io_uring_zcrx_rqe),
+				      page_size());
+}
+
+void zc_reg_init(struct zc_reg *reg, uint32_t ifindex, uint32_t rxq,
+		 uint32_t rq_entries, const struct area *area,
+		 void *region, size_t region_len)
+{
+	memset(reg, 0, sizeof(*reg));
+	area_describe(area, &reg->area);
+	reg->region.user_addr = (uintptr_t)region;
+	reg->region.size = region_len;
+	reg->region.flags = region ? IORING_MEM_REGION_TYPE_USER : 0;
+	reg->ifq.if_idx = ifindex;
+	reg->ifq.if_rxq = rxq;
+	reg->ifq.rq_entries = rq_entries;
+	reg->ifq.area_ptr = (uintptr_t)&reg->area;
+	reg->ifq.region_ptr = (uintptr_t)&reg->region;
+}
+
+static uint32_t default_rq_entries(size_t area_len)
+{
+	size_t want = 2 * (area_len / page_size());
+
+	return want < MAX_RQ_ENTRIES ? want : MAX_RQ_ENTRIES;
+}
+
+/* Memory for the refill ring: of our own, or the kernel's behind fd. */
+static void *map_region(struct zc *zc, int fd, off_t offset)
+{
+	int flags = fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS :
+			     MAP_SHARED | MAP_POPULATE;
+	void *region;
+
+	zc->failed = "memory for the refill ring";
+	region = mmap(NULL, zc->region_len, PROT_READ | PROT_WRITE, flags, fd,
+		      offset);
+	if (region != MAP_FAILED)
+		madvise(region, zc->region_len, MADV_DONTFORK);
+	return region;
+}
+
+static int register_ifq(struct zc *zc, const struct zc_config *cfg)
+{
+	uint32_t entries = cfg->rq_entries ?
+			   cfg->rq_entries : default_rq_entries(cfg->area_len);
+	struct io_uring_zcrx_offsets *at = &zc->reg.ifq.offsets;
+	unsigned int ifindex = if_nametoindex(cfg->ifname);
+	void *region = NULL;
+	int ret;
+
+	zc->failed = "look-up of the interface";
+	if (!ifindex)
+		return -ENODEV;
+
+	zc->region_len = zc_region_len(entries);
+	if (!cfg->kernel_rq) {
+		region = map_region(zc, -1, 0);
+		if (region == MAP_FAILED)
+			return -errno;
+	}
+
+	zc->failed = "registration of the receive queue";
+	zc_reg_init(&zc->reg, ifindex, cfg->rxq, entries, &zc->area, region,
+		    zc->region_len);
+	ret = io_uring_register_ifq(&zc->ring, &zc->reg.ifq);
+	if (ret) {
+		if (region)
+			munmap(region, zc->region_len);
+		return ret;
+	}
+	if (cfg->kernel_rq) {
+		/* the registration ends with the ring */
+		region = map_region(zc, zc->ring.ring_fd,
+				    zc->reg.region.mmap_offset);
+		if (region == MAP_FAILED)
+			return -errno;
+	}
+
+	zc->rq.ring_ptr = region;
+	zc->rq.khead = region + at->head;
+	zc->rq.ktail = region + at->tail;
+	zc->rq.rqes = region + at->rqes;
+	zc->rq.rq_tail = 0;
+	zc->rq.ring_entries = zc->reg.ifq.rq_entries;
+	return 0;
+}
+
+int zc_open(struct zc *zc, const struct zc_config *cfg)
+{
+	int ret;
+
+	memset(zc, 0, sizeof(*zc));
+
+	ret = area_open(&zc->area, cfg->kind, cfg->area_len, &zc->failed);
+	if (ret)
+		return ret;
+
+	zc->failed = "setup of the ring";
+	ret = zc_ring_open(&zc->ring,
+			   cfg->cq_entries ? cfg->cq_entries : CQ_ENTRIES);
+	if (ret)
+		goto err_area;
+
+	ret = register_ifq(zc, cfg);
+	if (ret)
+		goto err_ring;
+
+	zc->failed = NULL;
+	return 0;
+
+err_ring:
+	io_uring_queue_exit(&zc->ring);
+err_area:
+	area_close(&zc->area);
+	return ret;
+}
+
+void zc_close(struct zc *zc)
+{
+	io_uring_queue_exit(&zc->ring);
+	munmap(zc->rq.ring_ptr, zc->region_len);
+	area_close(&zc->area);
+	free(zc->stash);
+}
+
+const char *zc_advice(const struct zc *zc, int err)
+{
+	static const char udmabuf[] =
+		"it needs CONFIG_UDMABUF, and an area within udmabuf's size_limit_mb";
+	static const struct {
+		int err;
+		const char *advice;
+	} table[] = {
+		{
+			-EPERM,
+			"run it as root (CAP_NET_ADMIN)"
+		}, {
+			-EINVAL,
+			"the kernel must have CONFIG_IO_URING_ZCRX, and the interface tcp-data-split on (ethtool -G IF tcp-data-split on); the kernel log names what is missing"
+		}, {
+			-ENODEV,
+			"ip link shows the interfaces there are"
+		}, {
+			-EOPNOTSUPP,
+			"the driver cannot bind this queue; this kernel's igb can, any but queue 0"
+		}, {
+			-ERANGE,
+			"no such queue: ethtool -l IF shows how many there are, ethtool -L IF combined N sets it"
+		}, {
+			-EEXIST,
+			"the queue is taken by another program, or the interface has an XDP program: stop it"
+		}, {
+			-EBUSY,
+			"the queue has an AF_XDP socket: stop its program"
+		}, {
+			-ENODATA,
+			"the driver did not make use of the area; the kernel log says why"
+		}, {
+			-ENOMEM,
+			"use a smaller area, or raise the limit of locked memory (ulimit -l)"
+		},
+		{ }
+	};
+	size_t i;
+
+	if (zc->area.kind == AREA_UDMABUF && zc->area.dmabuf_fd < 0)
+		return udmabuf;
+	for (i = 0; table[i].err; i++)
+		if (table[i].err == err)
+			return table[i].advice;
+	return "the kernel log may say more";
+}
+
+int zc_recv(struct zc *zc, int sockfd, uint32_t len, uint64_t user_data)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&zc->ring);
+	int ret;
+
+	if (!sqe)
+		return -EAGAIN;
+	io_uring_prep_recv_zc(sqe, sockfd, len, zc->reg.ifq.zcrx_id);
+	io_uring_sqe_set_data64(sqe, user_data);
+	zc->enters++;
+	ret = io_uring_submit(&zc->ring);
+	if (ret < 0)
+		return ret;
+	return ret == 1 ? 0 : -EIO;
+}
+
+static int wait_once(struct zc *zc, unsigned int timeout_ms)
+{
+	struct __kernel_timespec ts = {
+		.tv_sec = timeout_ms / 1000,
+		.tv_nsec = timeout_ms % 1000 * 1000000LL,
+	};
+	struct io_uring_getevents_arg arg = { .ts = (uintptr_t)&ts };
+	int ret;
+
+	/*
+	 * Not through io_uring_wait_cqe() and its like: they make any number
+	 * of calls, and the calls are counted here.
+	 */
+	zc->enters++;
+	ret = io_uring_enter2(zc->ring.ring_fd, 0, 1,
+			      IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG,
+			      (void *)&arg, sizeof(arg));
+	return ret < 0 ? ret : 0;
+}
+
+int zc_wait(struct zc *zc, unsigned int timeout_ms)
+{
+	while (!io_uring_cq_ready(&zc->ring)) {
+		unsigned int ms = timeout_ms;
+		int ret;
+
+		/* The queue may wait for the very buffers that are stashed. */
+		zc_publish(zc);
+		if (zc->stash_len && ms > STASH_POLL_MS)
+			ms = STASH_POLL_MS;
+		ret = wait_once(zc, ms);
+		if (ret == -EINTR)
+			continue;
+		if (ret == -ETIME && timeout_ms > ms) {
+			timeout_ms -= ms;
+			continue;
+		}
+		if (ret && !io_uring_cq_ready(&zc->ring))
+			return ret;
+	}
+	return 0;
+}
+
+static uint64_t area_offset(const struct io_uring_cqe *cqe)
+{
+	const struct io_uring_zcrx_cqe *rcqe = (const void *)(cqe + 1);
+
+	return rcqe->off & ~IORING_ZCRX_AREA_MASK;
+}
+
+void *zc_data(const struct zc *zc, const struct io_uring_cqe *cqe)
+{
+	uint64_t off = area_offset(cqe);
+
+	if (cqe->res < 0 || off > zc->area.len ||
+	    (uint64_t)cqe->res > zc->area.len - off)
+		return NULL;
+	return zc->area.base + off;
+}
+
+static bool rq_push(struct zc *zc, const struct io_uring_zcrx_rqe *rqe)
+{
+	struct io_uring_zcrx_rq *rq = &zc->rq;
+
+	/* pairs with the kernel's store of head behind its last read */
+	if (rq->rq_tail - io_uring_smp_load_acquire(rq->khead) ==
+	    rq->ring_entries)
+		return false;
+	rq->rqes[rq->rq_tail & (rq->ring_entries - 1)] = *rqe;
+	rq->rq_tail++;
+	return true;
+}
+
+static void stash_push(struct zc *zc, const struct io_uring_zcrx_rqe *rqe)
+{
+	if (zc->stash_len == zc->stash_cap) {
+		zc->stash_cap = zc->stash_cap ? 2 * zc->stash_cap : 64;
+		zc->stash = realloc(zc->stash,
+				    zc->stash_cap * sizeof(*zc->stash));
+		if (!zc->stash) {
+			perror("stash of refill entries");
+			abort();
+		}
+	}
+	zc->stash[zc->stash_len++] = *rqe;
+}
+
+void zc_recycle(struct zc *zc, const struct io_uring_cqe *cqe)
+{
+	struct io_uring_zcrx_rqe rqe = {
+		.off = area_offset(cqe) | zc->reg.area.rq_area_token,
+		.len = cqe->res,
+	};
+
+	if (!rq_push(zc, &rqe))
+		stash_push(zc, &rqe);
+}
+
+void zc_publish(struct zc *zc)
+{
+	struct io_uring_zcrx_rq *rq = &zc->rq;
+
+	while (zc->stash_len && rq_push(zc, &zc->stash[zc->stash_len - 1]))
+		zc->stash_len--;
+	/* the entries first: pairs with the kernel's acquire of tail */
+	io_uring_smp_store_release(rq->ktail, rq->rq_tail);
+}
+
+/* The number behind " key:" in the line, or -1. */
+static int64_t value_of(const char *line, const char *key)
+{
+	char word[32];
+	const char *p;
+
+	snprintf(word, sizeof(word), " %s: ", key);
+	p = strstr(line, word);
+	return p ? strtoll(p + strlen(word), NULL, 10) : -1;
+}
+
+static int64_t sum_fdinfo(FILE *f, const char *key)
+{
+	int64_t sum = 0, value;
+	unsigned int ifqs = 0;
+	char line[512];
+
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "Zcrx: %u", &ifqs) == 1)
+			break;
+	if (!ifqs)
+		return -1;
+	while (ifqs--) {
+		if (!fgets(line, sizeof(line), f))
+			return -1;
+		value = value_of(line, key);
+		if (value < 0)
+			return -1;
+		sum += value;
+	}
+	return sum;
+}
+
+int64_t zc_fdinfo(const struct zc *zc, const char *key)
+{
+	const struct timespec ms = { .tv_nsec = 1000000 };
+	int64_t sum = -1;
+	char path[64];
+	int tries;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", zc->ring.ring_fd);
+
+	/* The kernel leaves the lines out while the ring's lock is taken. */
+	for (tries = 0; sum < 0 && tries < 100; tries++) {
+		FILE *f = fopen(path, "re");
+
+		if (!f)
+			return -1;
+		sum = sum_fdinfo(f, key);
+		fclose(f);
+		if (sum < 0)
+			nanosleep(&ms, NULL);
+	}
+	return sum;
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef LIB_ZC_H
+#define LIB_ZC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <liburing.h>
+
+#include "area.h"
+
+/*
+ * What a registration hands to the kernel, in one place: the three structures
+ * and the memory of the refill ring. The structures point to each other, so
+ * this must not be moved or copied.
+ */
+struct zc_reg {
+	struct io_uring_zcrx_ifq_reg ifq;
+	struct io_uring_zcrx_area_reg area;
+	struct io_uring_region_desc region;
+};
+
+struct zc_config {
+	const char *ifname;
+	uint32_t rxq;
+	uint32_t cq_entries;	/* 0 for a default */
+	uint32_t rq_entries;	/* 0 for twice the buffers of the area */
+	bool kernel_rq;		/* the kernel allocates the refill ring */
+	enum area_kind kind;
+	size_t area_len;
+};
+
+/* A ring with an ifq: all that a receiver needs besides its sockets. */
+struct zc {
+	struct io_uring ring;
+	struct area area;
+	struct zc_reg reg;
+	struct io_uring_zcrx_rq rq;
+	size_t region_len;
+
+	/* Entries that found the refill ring full, to be written later. */
+	struct io_uring_zcrx_rqe *stash;
+	unsigned int stash_len, stash_cap;
+
+	unsigned long enters;	/* calls of io_uring_enter() so far */
+	const char *failed;	/* what failed, where zc_open() did */
+};
+
+/* A ring of the kind that a registration demands. Returns 0 or -errno. */
+int zc_ring_open(struct io_uring *ring, uint32_t cq_entries);
+
+/*
+ * Fills in a registration that has nothing wrong with it, for queue rxq of
+ * the interface, the given area and a refill ring in memory of the process;
+ * without a region, the kernel allocates one of region_len.
+ */
+void zc_reg_init(struct zc_reg *reg, uint32_t ifindex, uint32_t rxq,
+		 uint32_t rq_entries, const struct area *area,
+		 void *region, size_t region_len);
+
+/* Bytes of memory that a refill ring needs, header included. */
+size_t zc_region_len(uint32_t rq_entries);
+
+/*
+ * Opens the ring, makes the area and registers both. Returns 0 or -errno; on
+ * failure zc->failed names what did, and nothing is left open.
+ */
+int zc_open(struct zc *zc, const struct zc_config *cfg);
+void zc_close(struct zc *zc);
+
+/*
+ * What the user may do about a failure of zc_open(). Does not return NULL.
+ */
+const char *zc_advice(const struct zc *zc, int err);
+
+/* Submits a RECV_ZC of len bytes, or without limit if 0. */
+int zc_recv(struct zc *zc, int sockfd, uint32_t len, uint64_t user_data);
+
+/*
+ * Waits until there is a completion; -ETIME if there is none in time. Does
+ * no system call if there is one already.
+ */
+int zc_wait(struct zc *zc, unsigned int timeout_ms);
+
+/*
+ * Where the payload of a completion lies, or NULL if the completion points
+ * outside the area, which no kernel may do.
+ */
+void *zc_data(const struct zc *zc, const struct io_uring_cqe *cqe);
+
+/*
+ * Gives the payload of a completion back. The kernel sees it after
+ * zc_publish(), so that one store covers a batch.
+ */
+void zc_recycle(struct zc *zc, const struct io_uring_cqe *cqe);
+void zc_publish(struct zc *zc);
+
+/*
+ * The sum over the ring's ifqs of what its fdinfo has for key, such as
+ * "copied" or "held"; -1 if it does not have it.
+ */
+int64_t zc_fdinfo(const struct zc *zc, const char *key);
+
+#endif /* LIB_ZC_H */
