@@ -121,6 +121,17 @@ void zcrx_ifq_unmap(struct zcrx_ifq *ifq)
 	mutex_unlock(&ifq->lock);
 }
 
+/* How many net_iovs all areas have together. */
+size_t zcrx_ifq_niovs(const struct zcrx_ifq *ifq)
+{
+	size_t sum = 0;
+	unsigned int i;
+
+	for (i = 0; i < ifq->nr_areas; i++)
+		sum += ifq->areas[i]->nia.num_niovs;
+	return sum;
+}
+
 static void zcrx_ifq_scrub(struct zcrx_ifq *ifq)
 {
 	unsigned int i;

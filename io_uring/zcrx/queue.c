@@ -6,6 +6,7 @@
  * comes first: the ring closes the queue, or the device is unregistered.
  */
 
+#include <linux/ethtool.h>
 #include <linux/io_uring_types.h>
 #include <linux/netdevice.h>
 #include <linux/rtnetlink.h>
@@ -130,6 +131,25 @@ struct zcrx_queue *zcrx_queue_alloc(struct zcrx_ifq *ifq)
 	return queue;
 }
 
+/* A NIC that cannot fill its ring drops frames while buffers are on their way:
+ * it works, slowly, and nobody would know why.
+ */
+static void zcrx_queue_check_size(struct zcrx_queue *queue)
+{
+	const struct ethtool_ops *ops = queue->netdev->ethtool_ops;
+	struct kernel_ethtool_ringparam kparam = {};
+	struct ethtool_ringparam param = {};
+	size_t niovs;
+
+	ops->get_ringparam(queue->netdev, &param, &kparam, NULL);
+	niovs = zcrx_ifq_niovs(queue->ifq);
+	if (niovs <= param.rx_pending && net_ratelimit())
+		netdev_warn(queue->netdev,
+			    "zcrx: rx queue %u has %u descriptors, the area %zu buffers: it should have %u and what the application holds\n",
+			    queue->rxq, param.rx_pending, niovs,
+			    param.rx_pending + 1);
+}
+
 /**
  * zcrx_queue_open() - bind a queue to an RX queue of a NIC
  * @queue: the queue
@@ -159,7 +179,9 @@ int zcrx_queue_open(struct zcrx_queue *queue, struct net_device *netdev,
 		netdev_put(netdev, &queue->netdev_tracker);
 		queue->netdev = NULL;
 	}
-	if (ret && net_ratelimit())
+	if (!ret)
+		zcrx_queue_check_size(queue);
+	else if (net_ratelimit())
 		netdev_warn(netdev, "zcrx: cannot bind rx queue %u: %s (%d)\n",
 			    rxq, extack._msg ?: "the queue did not restart",
 			    ret);

@@ -178,6 +178,7 @@ void zcrx_ifq_set_dev(struct zcrx_ifq *ifq, struct device *dev);
 int zcrx_ifq_map(struct zcrx_ifq *ifq);
 void zcrx_ifq_unmap(struct zcrx_ifq *ifq);
 void zcrx_ifq_unregister(struct zcrx_ifq *ifq);
+size_t zcrx_ifq_niovs(const struct zcrx_ifq *ifq);
 
 /* Look an id up for one issue of a request; uring_lock is held. */
 static inline struct zcrx_ifq *zcrx_ifq_find(struct io_ring_ctx *ctx, u32 id)
