@@ -5,12 +5,16 @@
  */
 
 #include <linux/io_uring_types.h>
+#include <linux/mutex.h>
 #include <linux/skbuff.h>
 #include <net/page_pool/helpers.h>
 
 #include "zcrx.h"
 
-static struct net_iov *zcrx_copy_niov(struct zcrx_ifq *ifq)
+/* How many buffers to fetch back at a time. */
+#define ZCRX_COPY_BATCH		64
+
+static struct net_iov *zcrx_copy_take_free(struct zcrx_ifq *ifq)
 {
 	unsigned int i;
 
@@ -25,6 +29,30 @@ static struct net_iov *zcrx_copy_niov(struct zcrx_ifq *ifq)
 			return niov;
 	}
 	return NULL;
+}
+
+/* Data that is copied came in elsewhere, so the queue's own NAPI may not run
+ * and nobody look at what the user gave back.
+ */
+static unsigned int zcrx_copy_reclaim(struct zcrx_ifq *ifq)
+{
+	struct zcrx_queue *queue;
+	unsigned int got = 0;
+
+	mutex_lock(&ifq->lock);
+	list_for_each_entry(queue, &ifq->queues, list)
+		got += zcrx_rq_drain(queue, ZCRX_COPY_BATCH);
+	mutex_unlock(&ifq->lock);
+	return got;
+}
+
+static struct net_iov *zcrx_copy_niov(struct zcrx_ifq *ifq)
+{
+	struct net_iov *niov = zcrx_copy_take_free(ifq);
+
+	if (!niov && zcrx_copy_reclaim(ifq))
+		niov = zcrx_copy_take_free(ifq);
+	return niov;
 }
 
 static int zcrx_copy_post(struct io_kiocb *req, struct net_iov *niov,

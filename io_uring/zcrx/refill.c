@@ -90,18 +90,26 @@ static struct net_iov *zcrx_rq_take(struct zcrx_ifq *ifq,
 	return niov;
 }
 
-/**
- * zcrx_rq_fill_pool() - give returned buffers to a page_pool
- * @queue: the queue whose refill ring is consumed
- * @pp: a page_pool of it
- * @max: how many buffers the pool's cache has room for
- *
- * Called by the pool's consumer. Buffers of other pools go home on the way.
- *
- * Return: how many buffers were put into the cache of @pp.
+/* Put a net_iov that came back into the cache of @pp. False if it is another
+ * pool's.
  */
-unsigned int zcrx_rq_fill_pool(struct zcrx_queue *queue, struct page_pool *pp,
-			       unsigned int max)
+static bool zcrx_pool_cache(struct page_pool *pp, struct net_iov *niov)
+{
+	/* Filled by a copy: now it may as well receive. */
+	if (unlikely(!niov->pp))
+		net_mp_niov_set_page_pool(pp, niov);
+	if (unlikely(niov->pp != pp))
+		return false;
+
+	pp->alloc.cache[pp->alloc.count++] = net_iov_to_netmem(niov);
+	return true;
+}
+
+/* Take entries off the ring until @max buffers are in the cache of @pp, or,
+ * without a pool, on the free list. Returns how many there are.
+ */
+static unsigned int zcrx_rq_consume(struct zcrx_queue *queue,
+				    struct page_pool *pp, unsigned int max)
 {
 	struct zcrx_rq *rq = &queue->rq;
 	unsigned int count = 0;
@@ -126,22 +134,48 @@ unsigned int zcrx_rq_fill_pool(struct zcrx_queue *queue, struct page_pool *pp,
 		if (!page_pool_is_last_ref(net_iov_to_netmem(niov)))
 			continue;
 
-		/* Filled by a copy: now it may as well receive. */
-		if (unlikely(!niov->pp))
-			net_mp_niov_set_page_pool(pp, niov);
-
-		if (likely(niov->pp == pp))
-			pp->alloc.cache[pp->alloc.count + count++] =
-				net_iov_to_netmem(niov);
-		else
+		if (pp && likely(zcrx_pool_cache(pp, niov))) {
+			count++;
+		} else {
 			zcrx_niov_put_unrefed(niov);
+			count += !pp;
+		}
 	}
 
 	rq->cached_head = head;
 	/* (B) */
 	smp_store_release(rq->head, head);
-	pp->alloc.count += count;
 out:
 	spin_unlock_bh(&rq->lock);
 	return count;
+}
+
+/**
+ * zcrx_rq_fill_pool() - give returned buffers to a page_pool
+ * @queue: the queue whose refill ring is consumed
+ * @pp: a page_pool of it
+ * @max: how many buffers the pool's cache has room for
+ *
+ * Called by the pool's consumer. Buffers of other pools go home on the way.
+ *
+ * Return: how many buffers were put into the cache of @pp.
+ */
+unsigned int zcrx_rq_fill_pool(struct zcrx_queue *queue, struct page_pool *pp,
+			       unsigned int max)
+{
+	return zcrx_rq_consume(queue, pp, max);
+}
+
+/**
+ * zcrx_rq_drain() - send returned buffers home
+ * @queue: the queue whose refill ring is consumed
+ * @max: how many are enough
+ *
+ * For a queue whose NAPI does not run, as no flow is steered to it.
+ *
+ * Return: how many buffers went to the free lists.
+ */
+unsigned int zcrx_rq_drain(struct zcrx_queue *queue, unsigned int max)
+{
+	return zcrx_rq_consume(queue, NULL, max);
 }

@@ -25,8 +25,8 @@
  * dropped after. A net_iov that was filled by a copy belongs to no pool (its
  * pp is NULL) until it comes back through a refill ring.
  *
- * Locks, outermost first: uring_lock, RTNL, zcrx_ifq.lock, zcrx_rq.lock (BH),
- * zcrx_area.free_lock (BH).
+ * Locks, outermost first: uring_lock, RTNL or a socket's lock, zcrx_ifq.lock,
+ * zcrx_rq.lock (BH), zcrx_area.free_lock (BH).
  */
 #ifndef IOU_ZCRX_INTERNAL_H
 #define IOU_ZCRX_INTERNAL_H
@@ -255,6 +255,7 @@ int zcrx_rq_init(struct zcrx_rq *rq, struct zcrx_account *acct,
 void zcrx_rq_free(struct zcrx_rq *rq, struct zcrx_account *acct);
 unsigned int zcrx_rq_fill_pool(struct zcrx_queue *queue, struct page_pool *pp,
 			       unsigned int max);
+unsigned int zcrx_rq_drain(struct zcrx_queue *queue, unsigned int max);
 
 /* provider.c */
 extern const struct memory_provider_ops zcrx_provider_ops;
