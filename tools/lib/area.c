@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/udmabuf.h>
+#include <linux/mman.h>
+#include <stdint.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -11,76 +10,77 @@
 
 #include "area.h"
 
-/* Makes a dma-buf of the whole memfd, which must not be able to shrink. */
-static int wrap_memfd(int memfd, size_t len)
-{
-	struct udmabuf_create create = {
-		.memfd = memfd,
-		.flags = UDMABUF_FLAGS_CLOEXEC,
-		.size = len,
-	};
-	int dev, ret;
+#define HUGE	(2UL * 1024 * 1024)
 
-	dev = open("/dev/udmabuf", O_RDWR | O_CLOEXEC);
-	if (dev < 0)
-		return -errno;
-	ret = ioctl(dev, UDMABUF_CREATE, &create);
-	if (ret < 0)
-		ret = -errno;
-	close(dev);
-	return ret;
+static void *map_anonymous(size_t len, int flags)
+{
+	return mmap(NULL, len, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
 }
 
-static int open_udmabuf(struct area *area, const char **failed)
+/*
+ * At an address that huge pages can lie at, and with them if they are to be
+ * had.
+ */
+static void *map_thp(size_t len)
 {
-	int memfd, ret;
+	uintptr_t start, base;
+	void *map;
 
-	*failed = "memfd for the udmabuf";
-	memfd = memfd_create("zcrx-area", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (memfd < 0)
-		return -errno;
-	if (ftruncate(memfd, area->len) ||
-	    fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK)) {
-		ret = -errno;
-		goto out;
-	}
+	map = map_anonymous(len + HUGE, 0);
+	if (map == MAP_FAILED)
+		return map;
+	start = (uintptr_t)map;
+	base = (start + HUGE - 1) / HUGE * HUGE;
+	if (base > start)
+		munmap(map, base - start);
+	munmap((void *)(base + len), HUGE - (base - start));
 
-	*failed = "mapping of the udmabuf's memory";
-	area->base = mmap(NULL, area->len, PROT_READ | PROT_WRITE, MAP_SHARED,
-			  memfd, 0);
-	if (area->base == MAP_FAILED) {
-		ret = -errno;
-		goto out;
-	}
+	if (madvise((void *)base, len, MADV_HUGEPAGE) ||
+	    madvise((void *)base, len, MADV_POPULATE_WRITE)) {
+		int err = errno;
 
-	*failed = "/dev/udmabuf";
-	ret = wrap_memfd(memfd, area->len);
-	if (ret < 0) {
-		munmap(area->base, area->len);
-		goto out;
+		munmap((void *)base, len);
+		errno = err;
+		return MAP_FAILED;
 	}
-	area->dmabuf_fd = ret;
-	ret = 0;
-out:
-	close(memfd);
-	return ret;
+	return (void *)base;
+}
+
+static int open_process_memory(struct area *area, const char **failed)
+{
+	switch (area->kind) {
+	case AREA_THP:
+		*failed = "transparent huge pages for the area";
+		area->base = map_thp(area->len);
+		break;
+	case AREA_HUGETLB:
+		*failed = "hugetlb pages for the area (vm.nr_hugepages)";
+		area->base = map_anonymous(area->len,
+					   MAP_HUGETLB | MAP_HUGE_2MB);
+		break;
+	default:
+		*failed = "memory for the area";
+		area->base = map_anonymous(area->len, 0);
+	}
+	return area->base == MAP_FAILED ? -errno : 0;
 }
 
 int area_open(struct area *area, enum area_kind kind, size_t len,
 	      const char **failed)
 {
-	int ret = 0;
+	int ret;
 
 	*area = (struct area) { .kind = kind, .len = len, .dmabuf_fd = -1 };
 
-	if (kind == AREA_UDMABUF) {
-		ret = open_udmabuf(area, failed);
-	} else {
-		*failed = "memory for the area";
-		area->base = mmap(NULL, len, PROT_READ | PROT_WRITE,
-				  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-		if (area->base == MAP_FAILED)
-			ret = -errno;
+	switch (kind) {
+	case AREA_USER:
+	case AREA_THP:
+	case AREA_HUGETLB:
+		ret = open_process_memory(area, failed);
+		break;
+	default:
+		ret = area_open_dmabuf(area, failed);
 	}
 	if (ret)
 		return ret;

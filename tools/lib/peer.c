@@ -58,19 +58,6 @@ int peer_wait(pid_t pid)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-static int send_all(int fd, const char *buf, size_t len)
-{
-	while (len) {
-		ssize_t n = send(fd, buf, len, MSG_NOSIGNAL);
-
-		if (n < 0)
-			return -errno;
-		buf += n;
-		len -= n;
-	}
-	return 0;
-}
-
 int peer_send_stream(void *arg)
 {
 	const struct peer_send *job = arg;
@@ -90,7 +77,7 @@ int peer_send_stream(void *arg)
 		size_t n = left < sizeof(buf) ? left : sizeof(buf);
 
 		stream_fill(job->stream, off, buf, n);
-		ret = send_all(fd, buf, n);
+		ret = tcp_send_all(fd, buf, n);
 		if (ret && job->may_break)
 			return 0;
 		if (ret) {

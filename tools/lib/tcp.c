@@ -67,20 +67,49 @@ uint16_t tcp_port(int listener)
 						  a.v6.sin6_port);
 }
 
-int tcp_connect(const char *addr, uint16_t port)
+int tcp_open(const char *addr)
+{
+	union address a;
+	int fd;
+
+	if (!parse(&a, addr, 0))
+		return -EADDRNOTAVAIL;
+	fd = socket(a.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	return fd < 0 ? -errno : fd;
+}
+
+int tcp_connect_socket(int fd, const char *addr, uint16_t port)
 {
 	union address a;
 	socklen_t len = parse(&a, addr, port);
-	int fd;
 
 	if (!len)
 		return -EADDRNOTAVAIL;
-	fd = socket(a.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	return connect(fd, &a.any, len) ? -errno : 0;
+}
+
+int tcp_connect(const char *addr, uint16_t port)
+{
+	int fd, ret;
+
+	fd = tcp_open(addr);
 	if (fd < 0)
-		return -errno;
-	if (connect(fd, &a.any, len))
-		return close_with(fd, errno);
-	return fd;
+		return fd;
+	ret = tcp_connect_socket(fd, addr, port);
+	return ret ? close_with(fd, -ret) : fd;
+}
+
+int tcp_fast_open(int fd, const char *addr, uint16_t port, const void *buf,
+		  size_t len)
+{
+	union address a;
+	socklen_t addr_len = parse(&a, addr, port);
+	ssize_t n;
+
+	if (!addr_len)
+		return -EADDRNOTAVAIL;
+	n = sendto(fd, buf, len, MSG_FASTOPEN | MSG_NOSIGNAL, &a.any, addr_len);
+	return n < 0 ? -errno : n;
 }
 
 int tcp_accept(int listener, int timeout_ms)
@@ -94,6 +123,21 @@ int tcp_accept(int listener, int timeout_ms)
 		return -ETIMEDOUT;
 	ret = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 	return ret < 0 ? -errno : ret;
+}
+
+int tcp_send_all(int fd, const void *buf, size_t len)
+{
+	while (len) {
+		ssize_t n = send(fd, buf, len, MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		buf += n;
+		len -= n;
+	}
+	return 0;
 }
 
 int net_set_mtu(const char *ifname, int mtu)

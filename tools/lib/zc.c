@@ -334,15 +334,26 @@ static void stash_push(struct zc *zc, const struct io_uring_zcrx_rqe *rqe)
 	zc->stash[zc->stash_len++] = *rqe;
 }
 
-void zc_recycle(struct zc *zc, const struct io_uring_cqe *cqe)
+struct io_uring_zcrx_rqe zc_refill_entry(const struct zc *zc,
+					 const struct io_uring_cqe *cqe)
 {
-	struct io_uring_zcrx_rqe rqe = {
+	return (struct io_uring_zcrx_rqe) {
 		.off = area_offset(cqe) | zc->reg.area.rq_area_token,
 		.len = cqe->res,
 	};
+}
 
-	if (!rq_push(zc, &rqe))
-		stash_push(zc, &rqe);
+void zc_refill(struct zc *zc, const struct io_uring_zcrx_rqe *rqe)
+{
+	if (!rq_push(zc, rqe))
+		stash_push(zc, rqe);
+}
+
+void zc_recycle(struct zc *zc, const struct io_uring_cqe *cqe)
+{
+	struct io_uring_zcrx_rqe rqe = zc_refill_entry(zc, cqe);
+
+	zc_refill(zc, &rqe);
 }
 
 void zc_publish(struct zc *zc)

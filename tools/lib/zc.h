@@ -96,6 +96,14 @@ void zc_recycle(struct zc *zc, const struct io_uring_cqe *cqe);
 void zc_publish(struct zc *zc);
 
 /*
+ * The same in two steps, for who keeps payload after its completion is gone:
+ * the entry that will give it back, and that it is given back.
+ */
+struct io_uring_zcrx_rqe zc_refill_entry(const struct zc *zc,
+					 const struct io_uring_cqe *cqe);
+void zc_refill(struct zc *zc, const struct io_uring_zcrx_rqe *rqe);
+
+/*
  * The sum over the ring's ifqs of what its fdinfo has for key, such as
  * "copied" or "held"; -1 if it does not have it.
  */

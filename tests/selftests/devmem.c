@@ -1,0 +1,405 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Socket devmem on the layer of net_iovs that it shares with zero-copy receive
+ * of io_uring: it works as before, and neither takes buffers of the other.
+ */
+/* the kernel's header has one of its own */
+#define __iovec_defined 1
+#include <linux/uio.h>
+#include <errno.h>
+#include <net/if.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "kselftest_harness.h"
+
+#include "lib/netdev.h"
+#include "lib/nic.h"
+#include "lib/wire.h"
+#include "queue.h"
+
+#define TIMEOUT		120
+#define MIB		(1024 * 1024)
+#define AREA_LEN	(8 * MIB)
+#define STREAM_LEN	(32 * MIB)
+#define CHANNELS	2	/* what the VM has */
+#define OTHER_RXQ	2	/* there with one more */
+
+/* No header of user space has this one. */
+#define MSG_SOCK_DEVMEM	0x2000000
+
+/* As many as the kernel takes in one go; one recvmsg() may bring more. */
+#define TOKENS_A_CALL	128
+#define MAX_TOKENS	4096
+
+static struct stream stream;
+
+/* How far a stream has been received with socket devmem. */
+struct devmem_rx {
+	int sock;
+	const struct area *area;
+	__u32 dmabuf_id;
+	__u64 bytes;	/* came, and are right */
+	__u64 linear;	/* of these, came by copy */
+	struct dmabuf_token tokens[MAX_TOKENS];
+	unsigned int nr_tokens;
+};
+
+static int give_back(struct devmem_rx *rx)
+{
+	unsigned int done, n;
+
+	for (done = 0; done < rx->nr_tokens; done += n) {
+		n = rx->nr_tokens - done;
+		if (n > TOKENS_A_CALL)
+			n = TOKENS_A_CALL;
+		/* returns how many buffers it released */
+		if (setsockopt(rx->sock, SOL_SOCKET, SO_DEVMEM_DONTNEED,
+			       rx->tokens + done, n * sizeof(*rx->tokens)) !=
+		    (int)n)
+			return -EPROTO;
+	}
+	rx->nr_tokens = 0;
+	return 0;
+}
+
+static int check(struct devmem_rx *rx, const void *data, __u32 len)
+{
+	size_t bad;
+
+	if (!stream_check(&stream, rx->bytes, data, len, &bad)) {
+		fprintf(stderr, "# wrong byte at %llu of the stream\n",
+			(unsigned long long)(rx->bytes + bad));
+		return -EILSEQ;
+	}
+	rx->bytes += len;
+	return 0;
+}
+
+/* A piece that lies in the dma-buf. */
+static int take(struct devmem_rx *rx, const struct dmabuf_cmsg *piece)
+{
+	if (piece->dmabuf_id != rx->dmabuf_id ||
+	    rx->nr_tokens == MAX_TOKENS)
+		return -EPROTO;
+	if (piece->frag_offset > rx->area->len ||
+	    piece->frag_size > rx->area->len - piece->frag_offset)
+		return -ERANGE;
+	rx->tokens[rx->nr_tokens++] = (struct dmabuf_token) {
+		.token_start = piece->frag_token,
+		.token_count = 1,
+	};
+	return check(rx, rx->area->base + piece->frag_offset,
+		     piece->frag_size);
+}
+
+/* Returns what recvmsg() does, or -errno. */
+static ssize_t receive_once(struct devmem_rx *rx)
+{
+	static char linear[256 * 1024], control[256 * 1024];
+	struct iovec iov = { linear, sizeof(linear) };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control),
+	};
+	const char *next_linear = linear;
+	struct cmsghdr *cmsg;
+	ssize_t len;
+	int ret = 0;
+
+	len = recvmsg(rx->sock, &msg, MSG_SOCK_DEVMEM);
+	if (len < 0)
+		return -errno;
+	if (msg.msg_flags & MSG_CTRUNC)
+		return -EMSGSIZE;
+	for (cmsg = CMSG_FIRSTHDR(&msg); cmsg && !ret;
+	     cmsg = CMSG_NXTHDR(&msg, cmsg)) {
+		const struct dmabuf_cmsg *piece = (void *)CMSG_DATA(cmsg);
+
+		if (cmsg->cmsg_level != SOL_SOCKET)
+			return -EPROTO;
+		if (cmsg->cmsg_type == SO_DEVMEM_DMABUF) {
+			ret = take(rx, piece);
+		} else if (cmsg->cmsg_type == SO_DEVMEM_LINEAR) {
+			ret = check(rx, next_linear, piece->frag_size);
+			next_linear += piece->frag_size;
+			rx->linear += piece->frag_size;
+		} else {
+			return -EPROTO;
+		}
+	}
+	if (!ret)
+		ret = give_back(rx);
+	return ret ? ret : len;
+}
+
+/* Until the stream ends: 0, or -errno. */
+static int devmem_receive_all(struct devmem_rx *rx)
+{
+	ssize_t ret;
+
+	do {
+		struct pollfd pfd = { .fd = rx->sock, .events = POLLIN };
+
+		if (poll(&pfd, 1, WIRE_PATIENCE_MS) != 1)
+			return -ETIMEDOUT;
+		ret = receive_once(rx);
+	} while (ret > 0);
+	return ret;
+}
+
+/* Waits until there is something to receive. */
+static int wait_for_data(int sock)
+{
+	struct pollfd pfd = { .fd = sock, .events = POLLIN };
+
+	return poll(&pfd, 1, WIRE_PATIENCE_MS) == 1 ? 0 : -ETIMEDOUT;
+}
+
+FIXTURE(devmem)
+{
+	unsigned int ifindex;
+	struct area area;	/* for socket devmem */
+	struct wire wire;
+	struct zc zc;
+};
+
+FIXTURE_VARIANT(devmem)
+{
+	const char *addr;
+};
+
+FIXTURE_VARIANT_ADD(devmem, v4)
+{
+	.addr = WIRE_V4,
+};
+
+FIXTURE_VARIANT_ADD(devmem, v6)
+{
+	.addr = WIRE_V6,
+};
+
+FIXTURE_SETUP(devmem)
+{
+	const char *failed;
+
+	self->ifindex = if_nametoindex(WIRE_IF);
+	ASSERT_EQ(0, queue_wait_free(self->ifindex, WIRE_RXQ,
+				     WIRE_PATIENCE_MS));
+	ASSERT_EQ(0, netdev_wait_no_pools(self->ifindex, WIRE_PATIENCE_MS));
+	stream_init(&stream, 6);
+	ASSERT_EQ(0, area_open(&self->area, AREA_UDMABUF, AREA_LEN, &failed))
+		TH_LOG("%s failed", failed);
+}
+
+/* Each leaves nothing behind. */
+FIXTURE_TEARDOWN(devmem)
+{
+	area_close(&self->area);
+	EXPECT_EQ(0, queue_wait_free(self->ifindex, WIRE_RXQ,
+				     WIRE_PATIENCE_MS));
+	EXPECT_EQ(0, netdev_wait_no_pools(self->ifindex, WIRE_PATIENCE_MS));
+}
+
+static int open_zc(struct zc *zc, __u32 rxq)
+{
+	const struct zc_config cfg = {
+		.ifname = WIRE_IF,
+		.rxq = rxq,
+		.kind = AREA_UDMABUF,
+		.area_len = AREA_LEN,
+	};
+
+	return zc_open(zc, &cfg);
+}
+
+TEST_F_TIMEOUT(devmem, stream, TIMEOUT)
+{
+	static struct devmem_rx rx;
+	struct netdev_queue queue;
+	struct netdev_pool pool;
+	int binding;
+
+	binding = netdev_bind_rx(self->ifindex, WIRE_RXQ, self->area.dmabuf_fd,
+				 &rx.dmabuf_id);
+	ASSERT_LE(0, binding);
+
+	/* netlink tells the two apart */
+	ASSERT_EQ(0, netdev_rx_queue(self->ifindex, WIRE_RXQ, &queue));
+	EXPECT_EQ(rx.dmabuf_id, queue.provider.dmabuf_id);
+	EXPECT_FALSE(queue.provider.io_uring);
+	ASSERT_EQ(1, netdev_pools(self->ifindex, &pool, 1));
+	EXPECT_EQ(rx.dmabuf_id, pool.provider.dmabuf_id);
+	EXPECT_FALSE(pool.provider.io_uring);
+
+	ASSERT_EQ(0, wire_open(&self->wire, variant->addr, &stream, STREAM_LEN,
+			       false));
+	rx.sock = self->wire.sock;
+	rx.area = &self->area;
+	EXPECT_EQ(0, devmem_receive_all(&rx));
+	EXPECT_EQ(STREAM_LEN, rx.bytes);
+	EXPECT_EQ(0, rx.linear);
+	EXPECT_EQ(0, wire_close(&self->wire));
+	close(binding);
+}
+
+/*
+ * Buffers of io_uring's are no socket devmem, and nothing to be copied: both
+ * kinds of receiving say so, and take nothing from the stream.
+ */
+TEST_F_TIMEOUT(devmem, refuses_zcrx_buffers, TIMEOUT)
+{
+	static struct devmem_rx devmem;
+	struct receiver rx = { .zc = &self->zc, .stream = &stream };
+	char byte;
+
+	ASSERT_EQ(0, open_zc(&self->zc, WIRE_RXQ))
+		TH_LOG("%s failed", self->zc.failed);
+	ASSERT_EQ(0, wire_open(&self->wire, variant->addr, &stream, STREAM_LEN,
+			       false));
+	rx.sock = self->wire.sock;
+	devmem.sock = self->wire.sock;
+	devmem.area = &self->area;
+	ASSERT_EQ(0, wait_for_data(self->wire.sock));
+
+	EXPECT_EQ(-ENODEV, receive_once(&devmem));
+	EXPECT_EQ(0, devmem.linear);
+	EXPECT_EQ(-1, recv(self->wire.sock, &byte, 1, 0));
+	EXPECT_EQ(EFAULT, errno);
+	EXPECT_EQ(-1, recv(self->wire.sock, &byte, 1, MSG_PEEK));
+	EXPECT_EQ(EFAULT, errno);
+
+	ASSERT_EQ(RECEIVE_END, receive_all(&rx));
+	EXPECT_EQ(STREAM_LEN, rx.bytes);
+	EXPECT_EQ(0, zc_fdinfo(&self->zc, "copied"));
+	EXPECT_EQ(0, wire_close(&self->wire));
+	zc_close(&self->zc);
+}
+
+/* A queue has one provider. */
+TEST_F_TIMEOUT(devmem, queue_is_taken, TIMEOUT)
+{
+	__u32 id;
+	int binding;
+
+	binding = netdev_bind_rx(self->ifindex, WIRE_RXQ, self->area.dmabuf_fd,
+				 &id);
+	ASSERT_LE(0, binding);
+	EXPECT_EQ(-EEXIST, open_zc(&self->zc, WIRE_RXQ));
+	EXPECT_EQ(QUEUE_DMABUF, queue_provider(self->ifindex, WIRE_RXQ));
+	close(binding);
+	ASSERT_EQ(0, queue_wait_free(self->ifindex, WIRE_RXQ,
+				     WIRE_PATIENCE_MS));
+
+	ASSERT_EQ(0, open_zc(&self->zc, WIRE_RXQ))
+		TH_LOG("%s failed", self->zc.failed);
+	EXPECT_EQ(-EEXIST, netdev_bind_rx(self->ifindex, WIRE_RXQ,
+					  self->area.dmabuf_fd, &id));
+	EXPECT_EQ(QUEUE_IO_URING, queue_provider(self->ifindex, WIRE_RXQ));
+	zc_close(&self->zc);
+}
+
+/*
+ * One queue each, on one NIC.
+ */
+FIXTURE(side_by_side)
+{
+	unsigned int ifindex;
+	struct area area;
+	struct wire wire;
+	struct zc zc;
+	struct devmem_rx rx;
+	int binding;
+};
+
+FIXTURE_SETUP(side_by_side)
+{
+	const char *failed;
+
+	self->ifindex = if_nametoindex(WIRE_IF);
+	ASSERT_EQ(0, queue_wait_free(self->ifindex, WIRE_RXQ,
+				     WIRE_PATIENCE_MS));
+	ASSERT_EQ(0, nic_set_channels(WIRE_IF, CHANNELS + 1));
+	ASSERT_EQ(0, nic_steer(WIRE_IF, WIRE_RXQ));
+	stream_init(&stream, 7);
+	ASSERT_EQ(0, area_open(&self->area, AREA_UDMABUF, AREA_LEN, &failed))
+		TH_LOG("%s failed", failed);
+	self->binding = netdev_bind_rx(self->ifindex, WIRE_RXQ,
+				       self->area.dmabuf_fd,
+				       &self->rx.dmabuf_id);
+	ASSERT_LE(0, self->binding);
+	ASSERT_EQ(0, open_zc(&self->zc, OTHER_RXQ))
+		TH_LOG("%s failed", self->zc.failed);
+	EXPECT_EQ(QUEUE_DMABUF, queue_provider(self->ifindex, WIRE_RXQ));
+	EXPECT_EQ(QUEUE_IO_URING, queue_provider(self->ifindex, OTHER_RXQ));
+	self->rx.area = &self->area;
+}
+
+FIXTURE_TEARDOWN(side_by_side)
+{
+	zc_close(&self->zc);
+	close(self->binding);
+	area_close(&self->area);
+	EXPECT_EQ(0, queue_wait_free(self->ifindex, WIRE_RXQ,
+				     WIRE_PATIENCE_MS));
+	EXPECT_EQ(0, queue_wait_free(self->ifindex, OTHER_RXQ,
+				     WIRE_PATIENCE_MS));
+	EXPECT_EQ(0, netdev_wait_no_pools(self->ifindex, WIRE_PATIENCE_MS));
+	/* a queue that flows are steered to cannot go */
+	EXPECT_EQ(0, nic_steer_default(WIRE_IF));
+	EXPECT_EQ(0, nic_set_channels(WIRE_IF, CHANNELS));
+	EXPECT_EQ(0, nic_steer(WIRE_IF, WIRE_RXQ));
+}
+
+/* Buffers of socket devmem do not become completions. */
+TEST_F_TIMEOUT(side_by_side, zcrx_refuses_devmem_buffers, TIMEOUT)
+{
+	struct io_uring_cqe *cqe;
+
+	ASSERT_EQ(0, wire_open(&self->wire, WIRE_V4, &stream, STREAM_LEN,
+			       false));
+	ASSERT_EQ(0, wait_for_data(self->wire.sock));
+	ASSERT_EQ(0, zc_recv(&self->zc, self->wire.sock, 0, 0));
+	ASSERT_EQ(0, zc_wait(&self->zc, WIRE_PATIENCE_MS));
+	ASSERT_EQ(0, io_uring_peek_cqe(&self->zc.ring, &cqe));
+	EXPECT_EQ(-EFAULT, cqe->res);
+	EXPECT_EQ(0, cqe->flags & IORING_CQE_F_MORE);
+	EXPECT_EQ(0, zc_fdinfo(&self->zc, "cqes"));
+	EXPECT_EQ(0, zc_fdinfo(&self->zc, "copied"));
+
+	/* and have not left the stream */
+	self->rx.sock = self->wire.sock;
+	EXPECT_EQ(0, devmem_receive_all(&self->rx));
+	EXPECT_EQ(STREAM_LEN, self->rx.bytes);
+	EXPECT_EQ(0, self->rx.linear);
+	EXPECT_EQ(0, wire_close(&self->wire));
+}
+
+/* Each gets its own streams while the other is there. */
+TEST_F_TIMEOUT(side_by_side, both_receive, TIMEOUT)
+{
+	struct receiver rx = { .zc = &self->zc, .stream = &stream };
+
+	ASSERT_EQ(0, wire_open(&self->wire, WIRE_V4, &stream, STREAM_LEN,
+			       false));
+	self->rx.sock = self->wire.sock;
+	EXPECT_EQ(0, devmem_receive_all(&self->rx));
+	EXPECT_EQ(STREAM_LEN, self->rx.bytes);
+	EXPECT_EQ(0, self->rx.linear);
+	EXPECT_EQ(0, wire_close(&self->wire));
+
+	ASSERT_EQ(0, nic_steer(WIRE_IF, OTHER_RXQ));
+	ASSERT_EQ(0, wire_open(&self->wire, WIRE_V4, &stream, STREAM_LEN,
+			       false));
+	rx.sock = self->wire.sock;
+	EXPECT_EQ(RECEIVE_END, receive_all(&rx));
+	EXPECT_EQ(STREAM_LEN, rx.bytes);
+	EXPECT_EQ(0, zc_fdinfo(&self->zc, "copied"));
+	EXPECT_EQ(0, wire_close(&self->wire));
+}
+
+TEST_HARNESS_MAIN
