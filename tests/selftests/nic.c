@@ -33,10 +33,6 @@
 #define UP		"ip link set eth0 up && " \
 			"ip addr replace fd00::1/64 dev eth0 nodad"
 
-/* A queue that takes nothing: TCP soon tries again, and does not back off. */
-#define HUSH_PEER	"tc -n peer qdisc add dev eth1 root pfifo limit 0;"
-#define WAKE_PEER	"tc -n peer qdisc del dev eth1 root;"
-
 FIXTURE(nic)
 {
 	unsigned int ifindex;
@@ -191,7 +187,9 @@ TEST_F_TIMEOUT(nic, steered_away, TIMEOUT)
 	EXPECT_EQ(0, nic_steer(WIRE_IF, 0));
 	EXPECT_EQ(0, live_receive(live, 2 * LIVE_AREA));
 	if (variant->kind == AREA_USER) {
+		/* what is given back is used again, though no NAPI fetches it */
 		EXPECT_LT(MIB, zc_fdinfo(&live->zc, "copied"));
+		EXPECT_EQ(0, live->nomem);
 	} else {
 		EXPECT_EQ(0, zc_fdinfo(&live->zc, "copied"));
 		EXPECT_LT(0, live->nomem);
@@ -258,25 +256,17 @@ TEST_F_TIMEOUT(nic, tcpdump, TIMEOUT)
 	EXPECT_EQ(0, live_receive(live, MIB));
 }
 
+/*
+ * The offline test is left out: igb takes each frame for one of its own while
+ * it loops its transmitter back, QEMU lets in what comes from the wire, and
+ * the kernel may then loop for good, with a bound queue or without.
+ */
 TEST_F_TIMEOUT(nic, self_test, TIMEOUT)
 {
 	long flaps = nic_sysfs(WIRE_IF, "carrier_changes");
 
-	/* igb takes ten seconds for the one and twenty for the other */
-	if (variant->kind == AREA_UDMABUF) {
-		EXPECT_EQ(0, live_run(&self->live, "ethtool -t eth0 online"));
-		EXPECT_EQ(flaps, nic_sysfs(WIRE_IF, "carrier_changes"));
-		return;
-	}
-
-	/*
-	 * igb takes each frame for one of its own while it loops its
-	 * transmitter back, and QEMU lets in what comes from the wire. So
-	 * keep that quiet: what is sent meanwhile is lost anyway.
-	 */
-	EXPECT_EQ(0, live_run(&self->live, HUSH_PEER "ethtool -t eth0 offline;"
-			      "err=$?;" WAKE_PEER "exit $err"));
-	EXPECT_LT(flaps, nic_sysfs(WIRE_IF, "carrier_changes"));
+	EXPECT_EQ(0, live_run(&self->live, "ethtool -t eth0 online"));
+	EXPECT_EQ(flaps, nic_sysfs(WIRE_IF, "carrier_changes"));
 	EXPECT_EQ(0, live_receive(&self->live, MIB));
 }
 
