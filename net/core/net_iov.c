@@ -1,14 +1,63 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What a memory provider does with a net_iov on its way into a page_pool and
- * out of it again.
+ * out of it again, and what the stack does when there is none left.
  */
 
+#include <linux/skbuff.h>
 #include <net/netmem.h>
 #include <net/page_pool/memory_provider.h>
 #include <trace/events/page_pool.h>
 
 #include "page_pool_priv.h"
+
+/**
+ * net_mp_alloc_netmems() - ask the provider of a page_pool for buffers
+ * @pool: the pool, its cache empty
+ * @gfp: for what the provider allocates itself
+ *
+ * Called in the context of the pool's consumer.
+ *
+ * Return: a buffer, or 0 if the provider has none.
+ */
+netmem_ref net_mp_alloc_netmems(struct page_pool *pool, gfp_t gfp)
+{
+	netmem_ref netmem = pool->mp_ops->alloc_netmems(pool, gfp);
+
+	/* read for each segment that is out of order, changed rarely */
+	if (unlikely(pool->mp_dry != !netmem))
+		WRITE_ONCE(pool->mp_dry, !netmem);
+
+	return netmem;
+}
+
+/**
+ * net_mp_pool_dry() - is a segment's buffer missed where it came from?
+ * @skb: a segment
+ *
+ * A segment behind a hole in the sequence keeps its buffers until the hole is
+ * filled, and no reader can help. Once the NIC has run out of buffers, the
+ * segment that fills the hole is lost for want of one, each time it is sent.
+ * So what is out of order must be dropped while buffers still circulate: from
+ * the moment that the provider has none left, when the NIC has those of its
+ * ring.
+ *
+ * Any context that holds the skb, since its buffers keep their pool.
+ *
+ * Return: true if @skb has buffers of a memory provider that has no other left.
+ */
+bool net_mp_pool_dry(const struct sk_buff *skb)
+{
+	const skb_frag_t *frag = &skb_shinfo(skb)->frags[0];
+	const struct net_iov *niov;
+
+	if (likely(skb_frags_readable(skb)) || !skb_shinfo(skb)->nr_frags ||
+	    !skb_frag_is_net_iov(frag))
+		return false;
+
+	niov = skb_frag_net_iov(frag);
+	return READ_ONCE(niov->pp->mp_dry);
+}
 
 /**
  * net_mp_niov_set_dma_addr() - record where the device finds a net_iov
