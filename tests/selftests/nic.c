@@ -185,12 +185,16 @@ TEST_F_TIMEOUT(nic, steered_away, TIMEOUT)
 
 	self->steered = true;
 	EXPECT_EQ(0, nic_steer(WIRE_IF, 0));
-	EXPECT_EQ(0, live_receive(live, 2 * LIVE_AREA));
 	if (variant->kind == AREA_USER) {
-		/* what is given back is used again, though no NAPI fetches it */
-		EXPECT_LT(MIB, zc_fdinfo(&live->zc, "copied"));
-		EXPECT_EQ(0, live->nomem);
+		/*
+		 * What is given back is used again, though no NAPI fetches it.
+		 * A socket may hold more than is free, so now and then some
+		 * comes by recv().
+		 */
+		while (zc_fdinfo(&live->zc, "copied") < 2 * LIVE_AREA)
+			ASSERT_EQ(0, live_receive(live, MIB));
 	} else {
+		EXPECT_EQ(0, live_receive(live, 2 * LIVE_AREA));
 		EXPECT_EQ(0, zc_fdinfo(&live->zc, "copied"));
 		EXPECT_LT(0, live->nomem);
 		EXPECT_LT(LIVE_AREA, live->by_recv);
