@@ -25,8 +25,6 @@
 #define STREAM_LEN	(64 * MIB)
 /* Each buffer goes round several times. */
 #define AREA_LEN	(8 * MIB)
-#define RQ_ENTRIES	4096
-#define CQ_ENTRIES	4096
 #define PAGE		4096
 #define MTU		1500
 
@@ -197,34 +195,6 @@ static int open_area(struct area *area, int blind)
 	return area->base == MAP_FAILED ? -errno : 0;
 }
 
-/* zc_open(), for an area that is there already. */
-static int open_zc(struct zc *zc, unsigned int ifindex)
-{
-	const struct io_uring_zcrx_offsets *at = &zc->reg.ifq.offsets;
-	int ret;
-
-	zc->region_len = zc_region_len(RQ_ENTRIES);
-	zc->rq.ring_ptr = mmap(NULL, zc->region_len, PROT_READ | PROT_WRITE,
-			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (zc->rq.ring_ptr == MAP_FAILED)
-		return -errno;
-	madvise(zc->rq.ring_ptr, zc->region_len, MADV_DONTFORK);
-
-	ret = zc_ring_open(&zc->ring, CQ_ENTRIES);
-	if (ret)
-		return ret;
-	zc_reg_init(&zc->reg, ifindex, WIRE_RXQ, RQ_ENTRIES, &zc->area,
-		    zc->rq.ring_ptr, zc->region_len);
-	ret = io_uring_register_ifq(&zc->ring, &zc->reg.ifq);
-	if (ret)
-		return ret;
-	zc->rq.khead = zc->rq.ring_ptr + at->head;
-	zc->rq.ktail = zc->rq.ring_ptr + at->tail;
-	zc->rq.rqes = zc->rq.ring_ptr + at->rqes;
-	zc->rq.ring_entries = zc->reg.ifq.rq_entries;
-	return 0;
-}
-
 /* A change takes the link down for a while. */
 static int change_mtus(int from, int to)
 {
@@ -233,6 +203,9 @@ static int change_mtus(int from, int to)
 
 FIXTURE_SETUP(blind)
 {
+	const struct zc_config cfg = { .ifname = WIRE_IF, .rxq = WIRE_RXQ };
+	struct area area;
+
 	self->ifindex = if_nametoindex(WIRE_IF);
 	ASSERT_EQ(0, queue_wait_free(self->ifindex, WIRE_RXQ,
 				     WIRE_PATIENCE_MS));
@@ -241,8 +214,9 @@ FIXTURE_SETUP(blind)
 	ASSERT_LE(0, self->blind)
 		TH_LOG("no module zcrx_blind: is tests/kernel in the image?");
 	ASSERT_EQ(0, change_mtus(MTU, variant->mtu));
-	ASSERT_EQ(0, open_area(&self->zc.area, self->blind));
-	ASSERT_EQ(0, open_zc(&self->zc, self->ifindex));
+	ASSERT_EQ(0, open_area(&area, self->blind));
+	ASSERT_EQ(0, zc_open_area(&self->zc, &cfg, &area))
+		TH_LOG("%s failed", self->zc.failed);
 }
 
 /* Nothing of it was touched on the way out, either. */

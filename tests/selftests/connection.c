@@ -4,7 +4,6 @@
  * window shut, end one direction, reset. All that it sent before has to come,
  * and then the request ends as the connection did.
  */
-#include <net/if.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -15,7 +14,6 @@
 #include "lib/senders.h"
 #include "lib/sh.h"
 #include "lib/wire.h"
-#include "queue.h"
 #include "tcp.h"
 
 #define TIMEOUT		60
@@ -25,14 +23,6 @@
 #define IN_PEER		"ip netns exec peer "
 
 static struct stream stream;
-
-/* All of it came from the NIC straight. */
-#define EXPECT_UNCOPIED(zc, bytes)					\
-	do {								\
-		EXPECT_EQ(0, zc_fdinfo(zc, "copied"));			\
-		EXPECT_EQ(bytes, zc_fdinfo(zc, "delivered"));		\
-		EXPECT_EQ(0, zc_fdinfo(zc, "invalid"));			\
-	} while (0)
 
 FIXTURE(connection)
 {
@@ -73,18 +63,8 @@ FIXTURE_VARIANT_ADD(connection, v6_udmabuf)
 
 FIXTURE_SETUP(connection)
 {
-	const struct zc_config cfg = {
-		.ifname = WIRE_IF,
-		.rxq = WIRE_RXQ,
-		.kind = variant->kind,
-		.area_len = AREA_LEN,
-	};
-
 	stream_init(&stream, 13);
-	ASSERT_EQ(0, queue_wait_free(if_nametoindex(WIRE_IF), WIRE_RXQ,
-				     WIRE_PATIENCE_MS));
-	ASSERT_EQ(0, zc_open(&self->zc, &cfg))
-		TH_LOG("%s failed", self->zc.failed);
+	ASSERT_EQ(0, wire_bind(&self->zc, variant->kind, AREA_LEN));
 	self->rx = (struct receiver) {
 		.zc = &self->zc,
 		.stream = &stream,
@@ -118,7 +98,7 @@ TEST_F_TIMEOUT(connection, syn_cookies, TIMEOUT)
 	self->rx.sock = self->wire.sock;
 	ASSERT_EQ(RECEIVE_END, receive_all(&self->rx));
 	EXPECT_EQ(MIB, self->rx.bytes);
-	EXPECT_UNCOPIED(&self->zc, MIB);
+	EXPECT_ZERO_COPY(&self->zc, MIB);
 	EXPECT_EQ(0, wire_close(&self->wire));
 }
 
@@ -140,7 +120,7 @@ TEST_F_TIMEOUT(connection, fast_open, TIMEOUT)
 	self->rx.sock = self->wire.sock;
 	ASSERT_EQ(RECEIVE_END, receive_all(&self->rx));
 	EXPECT_EQ(MIB, self->rx.bytes);
-	EXPECT_UNCOPIED(&self->zc, MIB);
+	EXPECT_ZERO_COPY(&self->zc, MIB);
 	EXPECT_EQ(0, wire_close(&self->wire));
 }
 
@@ -163,23 +143,23 @@ TEST_F_TIMEOUT(connection, zero_window, TIMEOUT)
 	/* more than it takes for the first probes */
 	const struct timespec longer = { .tv_nsec = 500000000 };
 	const __u64 len = 8 * MIB;
+	__s64 before = counter_tcp("TCPToZeroWindowAdv");
 	unsigned int i;
 
+	ASSERT_LE(0, before);
 	ASSERT_EQ(0, wire_open(&self->wire, variant->addr, &stream, len,
 			       false));
 	self->rx.sock = self->wire.sock;
 	ASSERT_EQ(0, zc_recv(&self->zc, self->wire.sock, 0, 0));
 	for (i = 0; i < 3; i++) {
-		__s64 before = counter_tcp("TCPToZeroWindowAdv");
-
-		ASSERT_LE(0, before);
 		ASSERT_EQ(0, wait_for_tcp("TCPToZeroWindowAdv", before + 1));
 		nanosleep(&longer, NULL);
+		before = counter_tcp("TCPToZeroWindowAdv");
 		ASSERT_EQ(RECEIVE_MORE, receive(&self->rx, MIB));
 	}
 	ASSERT_EQ(RECEIVE_END, receive(&self->rx, 2 * len));
 	EXPECT_EQ(len, self->rx.bytes);
-	EXPECT_UNCOPIED(&self->zc, len);
+	EXPECT_ZERO_COPY(&self->zc, len);
 	EXPECT_EQ(0, wire_close(&self->wire));
 }
 
@@ -193,7 +173,7 @@ TEST_F_TIMEOUT(connection, half_close, TIMEOUT)
 	self->rx.sock = self->wire.sock;
 	ASSERT_EQ(RECEIVE_END, receive_all(&self->rx));
 	EXPECT_EQ(MIB, self->rx.bytes);
-	EXPECT_UNCOPIED(&self->zc, MIB);
+	EXPECT_ZERO_COPY(&self->zc, MIB);
 
 	stream_fill(&stream, ANSWER_FROM, answer, sizeof(answer));
 	EXPECT_EQ(0, tcp_send_all(self->wire.sock, answer, sizeof(answer)));
@@ -212,7 +192,7 @@ TEST_F_TIMEOUT(connection, reset_while_waiting, TIMEOUT)
 	ASSERT_EQ(1, send(self->wire.sock, "r", 1, 0));
 	EXPECT_EQ(-ECONNRESET, receive(&self->rx, 1));
 	EXPECT_EQ(MIB, self->rx.bytes);
-	EXPECT_UNCOPIED(&self->zc, MIB);
+	EXPECT_ZERO_COPY(&self->zc, MIB);
 	EXPECT_EQ(0, wire_close(&self->wire));
 }
 
@@ -235,7 +215,7 @@ TEST_F_TIMEOUT(connection, reset_before_reading, TIMEOUT)
 	ASSERT_EQ(0, wait_for_reset(self->wire.sock));
 	EXPECT_EQ(-ECONNRESET, receive_all(&self->rx));
 	EXPECT_EQ(RESET_LEN, self->rx.bytes);
-	EXPECT_UNCOPIED(&self->zc, RESET_LEN);
+	EXPECT_ZERO_COPY(&self->zc, RESET_LEN);
 	EXPECT_EQ(0, wire_close(&self->wire));
 }
 

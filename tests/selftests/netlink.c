@@ -11,14 +11,14 @@
 
 #include "kselftest_harness.h"
 
-#include "lib/genl.h"
+#include "genl.h"
 #include "lib/netdev.h"
 #include "lib/nic.h"
 #include "lib/wire.h"
 #include "lib/xdp.h"
 #include "queue.h"
 
-#define TIMEOUT		60
+#define TIMEOUT		120
 #define MIB		(1024 * 1024)
 #define AREA_LEN	(8 * MIB)
 #define STREAM_LEN	(2 * MIB)
@@ -250,6 +250,7 @@ TEST_F_TIMEOUT(netlink, refused_while_bound, TIMEOUT)
 	EXPECT_EQ(0, nic_set_channels(WIRE_IF, 1));
 	EXPECT_EQ(0, nic_set_channels(WIRE_IF, CHANNELS));
 	EXPECT_EQ(0, nic_steer(WIRE_IF, WIRE_RXQ));
+	EXPECT_EQ(0, nic_wait_carrier(WIRE_IF, WIRE_PATIENCE_MS));
 
 	/* all is as before */
 	ASSERT_EQ(0, zc_open(&self->zc, &self->cfg))

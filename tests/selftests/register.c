@@ -148,6 +148,8 @@ REFUSED(region_unaligned, EINVAL, r->region.user_addr += 8);
 REFUSED(region_unmapped, EFAULT, r->region.user_addr = PAGE);
 REFUSED(region_too_big, E2BIG, r->region.size = 1ull << 62);
 REFUSED(region_wraps, EOVERFLOW, r->region.user_addr = -(__u64)PAGE);
+REFUSED(region_id, EINVAL, r->region.id = 1);
+REFUSED(region_mmap_offset, EINVAL, r->region.mmap_offset = PAGE);
 REFUSED(no_such_interface, ENODEV, r->ifq.if_idx = NO_SUCH_IF);
 REFUSED(no_dma_device, EOPNOTSUPP, r->ifq.if_idx = if_nametoindex("lo"));
 REFUSED(buf_len_odd, EINVAL, r->ifq.rx_buf_len = PAGE + 1);
@@ -176,6 +178,70 @@ static void use_dmabuf(struct zc_reg *r, int fd)
 REFUSED(dmabuf_fd_closed, EBADF, use_dmabuf(r, 1000));
 REFUSED(dmabuf_fd_of_a_file, EINVAL,
 	use_dmabuf(r, open("/proc/self/status", O_RDONLY)));
+
+/*
+ * Memory that cannot be an area or hold a refill ring, though it is there. It
+ * must be written to, as long as the ring lives.
+ */
+static __u64 memory(size_t len, int prot, int fd)
+{
+	int flags = fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
+
+	return (uintptr_t)mmap(NULL, len, prot, flags, fd, 0);
+}
+
+static __u64 memory_but_last_page(int prot)
+{
+	__u64 addr = memory(AREA_LEN, PROT_READ | PROT_WRITE, -1);
+	void *last = (void *)(uintptr_t)(addr + AREA_LEN - PAGE);
+
+	return mprotect(last, PAGE, prot) ? 0 : addr;
+}
+
+static __u64 memory_with_hole(void)
+{
+	__u64 addr = memory(AREA_LEN, PROT_READ | PROT_WRITE, -1);
+
+	return munmap((void *)(uintptr_t)(addr + AREA_LEN / 2), PAGE) ? 0 :
+	       addr;
+}
+
+/* The kernel has no pages for it. */
+static __u64 memory_of_device(void)
+{
+	const char *failed;
+	struct area area;
+
+	if (area_open(&area, AREA_HEAP, AREA_LEN, &failed))
+		return 0;
+	return memory(AREA_LEN, PROT_READ | PROT_WRITE, area.dmabuf_fd);
+}
+
+/* A file whose pages may be written only while it knows of it. */
+static __u64 memory_of_file(void)
+{
+	int fd;
+
+	if (system("mkdir -p /tmp/ramfs && mount -t ramfs none /tmp/ramfs"))
+		return 0;
+	fd = open("/tmp/ramfs/file", O_RDWR | O_CREAT, 0600);
+	if (ftruncate(fd, AREA_LEN) || system("umount -l /tmp/ramfs"))
+		return 0;
+	return memory(AREA_LEN, PROT_READ | PROT_WRITE, fd);
+}
+
+/* A row that failed to get its memory has an address of EINVAL. */
+#define AREA_AT(name, address)						\
+	REFUSED(name, EFAULT, r->area.addr = (address) ?: 8)
+
+AREA_AT(area_read_only, memory(AREA_LEN, PROT_READ, -1));
+AREA_AT(area_end_read_only, memory_but_last_page(PROT_READ));
+AREA_AT(area_end_no_access, memory_but_last_page(PROT_NONE));
+AREA_AT(area_with_hole, memory_with_hole());
+AREA_AT(area_of_device, memory_of_device());
+AREA_AT(area_of_ramfs_file, memory_of_file());
+REFUSED(region_read_only, EFAULT,
+	r->region.user_addr = memory(AREA_LEN, PROT_READ, -1));
 
 /* Of two the earlier. Neighbours with the same error would prove nothing. */
 REFUSED_BOTH(flags_before_region, EINVAL, reg_flags, region_fault);

@@ -121,7 +121,7 @@ FIXTURE_TEARDOWN(starvation)
 									\
 		ASSERT_EQ(0, zc_open(&self->zc, &self->cfg))		\
 			TH_LOG("%s failed", self->zc.failed);		\
-		for (o = 0; o < nr; o++) {				\
+		for (o = 0; o < (nr); o++) {				\
 			ASSERT_EQ(0, wire_open_with(&self->wire[o],	\
 						    WIRE_V4, &stream[o],\
 						    length[o], false,	\

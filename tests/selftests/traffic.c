@@ -4,7 +4,6 @@
  * small segments, many connections at once, packets that are lost, come late
  * or twice. Every byte has to come, and none may be copied.
  */
-#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -16,7 +15,6 @@
 #include "lib/senders.h"
 #include "lib/sh.h"
 #include "lib/wire.h"
-#include "queue.h"
 
 #define TIMEOUT		120
 #define MIB		(1024 * 1024)
@@ -27,34 +25,6 @@
 #define VLAN_V6		"fd05::1"
 
 static struct stream stream;
-
-static int open_zc(struct zc *zc, enum area_kind kind, size_t area_len)
-{
-	const struct zc_config cfg = {
-		.ifname = WIRE_IF,
-		.rxq = WIRE_RXQ,
-		.kind = kind,
-		.area_len = area_len,
-	};
-	int ret;
-
-	ret = queue_wait_free(if_nametoindex(WIRE_IF), WIRE_RXQ,
-			      WIRE_PATIENCE_MS);
-	if (ret)
-		return ret;
-	ret = zc_open(zc, &cfg);
-	if (ret)
-		fprintf(stderr, "# %s failed\n", zc->failed);
-	return ret;
-}
-
-/* All of it came from the NIC straight. */
-#define EXPECT_UNCOPIED(zc, bytes)					\
-	do {								\
-		EXPECT_EQ(0, zc_fdinfo(zc, "copied"));			\
-		EXPECT_EQ(bytes, zc_fdinfo(zc, "delivered"));		\
-		EXPECT_EQ(0, zc_fdinfo(zc, "invalid"));			\
-	} while (0)
 
 /*
  * Ways to reach the NIC.
@@ -145,7 +115,7 @@ FIXTURE_SETUP(path)
 		ASSERT_EQ(0, nic_set_mtus(WIRE_IF, variant->mtu));
 	if (variant->vlan)
 		ASSERT_EQ(0, vlan_add(variant->mtu));
-	ASSERT_EQ(0, open_zc(&self->zc, variant->kind, AREA_LEN));
+	ASSERT_EQ(0, wire_bind(&self->zc, variant->kind, AREA_LEN));
 }
 
 FIXTURE_TEARDOWN(path)
@@ -159,18 +129,25 @@ FIXTURE_TEARDOWN(path)
 		EXPECT_EQ(0, nic_set_mtus(WIRE_IF, 1500));
 }
 
-static int open_wire(struct wire *wire, struct receiver *rx, struct zc *zc,
-		     const char *addr, __u64 len, int (*send)(void *job))
-{
-	int ret = wire_open_with(wire, addr, &stream, len, false, send);
-
-	*rx = (struct receiver) {
-		.zc = zc,
-		.sock = wire->sock,
-		.stream = &stream,
-	};
-	return ret;
-}
+/*
+ * A stream of len bytes comes to its end, and with what came on the ring
+ * before nothing of it was copied.
+ */
+#define EXPECT_STREAM(to, len, send, before)				\
+	do {								\
+		const __u64 want = len;					\
+									\
+		ASSERT_EQ(0, wire_open_with(&self->wire, to, &stream,	\
+					    want, false, send));	\
+		self->rx = (struct receiver) {				\
+			.zc = &self->zc,				\
+			.sock = self->wire.sock,			\
+			.stream = &stream,				\
+		};							\
+		ASSERT_EQ(RECEIVE_END, receive_all(&self->rx));		\
+		EXPECT_EQ(want, self->rx.bytes);			\
+		EXPECT_ZERO_COPY(&self->zc, (before) + want);		\
+	} while (0)
 
 /* The size of the segments that have come. */
 static int received_mss(int sock)
@@ -188,21 +165,13 @@ TEST_F_TIMEOUT(path, every_byte, TIMEOUT)
 {
 	__u64 len = send_messages_len();
 
-	ASSERT_EQ(0, open_wire(&self->wire, &self->rx, &self->zc, variant->addr,
-			       STREAM_LEN, peer_send_stream));
-	ASSERT_EQ(RECEIVE_END, receive_all(&self->rx));
-	EXPECT_EQ(STREAM_LEN, self->rx.bytes);
-	EXPECT_UNCOPIED(&self->zc, STREAM_LEN);
+	EXPECT_STREAM(variant->addr, STREAM_LEN, peer_send_stream, 0);
 	/* of the size that the variant is about */
 	EXPECT_LT(variant->mtu - 100, received_mss(self->wire.sock));
 	EXPECT_GT(variant->mtu, received_mss(self->wire.sock));
 	EXPECT_EQ(0, wire_close(&self->wire));
 
-	ASSERT_EQ(0, open_wire(&self->wire, &self->rx, &self->zc, variant->addr,
-			       len, send_messages));
-	ASSERT_EQ(RECEIVE_END, receive_all(&self->rx));
-	EXPECT_EQ(len, self->rx.bytes);
-	EXPECT_UNCOPIED(&self->zc, STREAM_LEN + len);
+	EXPECT_STREAM(variant->addr, len, send_messages, STREAM_LEN);
 	/* a segment each, or the small ones were not what they are to test */
 	EXPECT_LT(len / variant->mtu + SMALL_MESSAGES, self->rx.cqes);
 	EXPECT_EQ(0, wire_close(&self->wire));
@@ -255,7 +224,7 @@ FIXTURE_VARIANT_ADD(crowd, many_udmabuf)
 
 FIXTURE_SETUP(crowd)
 {
-	ASSERT_EQ(0, open_zc(&self->zc, variant->kind, 4 * AREA_LEN));
+	ASSERT_EQ(0, wire_bind(&self->zc, variant->kind, 4 * AREA_LEN));
 }
 
 FIXTURE_TEARDOWN(crowd)
@@ -370,11 +339,7 @@ FIXTURE_SETUP(bad_wire)
 	ASSERT_EQ(0, sh("ip -n peer link set eth1 gso_max_segs 1 && "
 			"ip netns exec peer tc qdisc add dev eth1 root netem limit 10000 %s",
 			variant->netem));
-	ASSERT_EQ(0, open_zc(&self->zc, variant->kind, AREA_LEN));
-	self->rx = (struct receiver) {
-		.zc = &self->zc,
-		.stream = &stream,
-	};
+	ASSERT_EQ(0, wire_bind(&self->zc, variant->kind, AREA_LEN));
 }
 
 FIXTURE_TEARDOWN(bad_wire)
@@ -390,12 +355,7 @@ TEST_F_TIMEOUT(bad_wire, every_byte, TIMEOUT)
 	__s64 before = counter_tcp(variant->counter), met;
 
 	ASSERT_LE(0, before);
-	ASSERT_EQ(0, wire_open(&self->wire, variant->addr, &stream, len,
-			       false));
-	self->rx.sock = self->wire.sock;
-	ASSERT_EQ(RECEIVE_END, receive_all(&self->rx));
-	EXPECT_EQ(len, self->rx.bytes);
-	EXPECT_UNCOPIED(&self->zc, len);
+	EXPECT_STREAM(variant->addr, len, peer_send_stream, 0);
 	EXPECT_EQ(0, wire_close(&self->wire));
 
 	met = counter_tcp(variant->counter) - before;

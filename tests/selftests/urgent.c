@@ -20,7 +20,7 @@
 #include "tcp.h"
 
 #define AREA_LEN	(8 * 1024 * 1024)
-#define TIMEOUT		60
+#define TIMEOUT		120
 
 /*
  * Lengths of the pieces that end with an urgent byte: alone in its packet, at

@@ -105,7 +105,7 @@ static const struct nlmsghdr *answer(int fd, char *buf, const char *what)
 	const char *words;
 
 	if (len < (ssize_t)sizeof(*nlh) || nlh->nlmsg_len > len) {
-		fprintf(stderr, "%s: no proper answer: %m\n", what);
+		fprintf(stderr, "%s: not a proper reply: %m\n", what);
 		exit(1);
 	}
 	if (nlh->nlmsg_type != NLMSG_ERROR)

@@ -80,7 +80,7 @@ int area_open(struct area *area, enum area_kind kind, size_t len,
 		ret = open_process_memory(area, failed);
 		break;
 	default:
-		ret = area_open_dmabuf(area, failed);
+		ret = area_open_fd(area, failed);
 	}
 	if (ret)
 		return ret;

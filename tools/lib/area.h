@@ -13,15 +13,15 @@ enum area_kind {
 	AREA_THP,	/* anonymous memory in transparent huge pages */
 	AREA_HUGETLB,	/* anonymous memory in hugetlb pages */
 	AREA_UDMABUF_HUGETLB,	/* a dma-buf over a memfd of hugetlb pages */
-	AREA_UDMABUF_REPEATED,	/* the same pages again and again: see below */
+	AREA_USER_REPEATED,	/* the same pages again and again: see below */
+	AREA_UDMABUF_REPEATED,	/* a dma-buf of the kind */
 	AREA_HEAP,	/* a dma-buf from /dev/dma_heap/system */
 };
 
 /*
- * AREA_UDMABUF_REPEATED makes a dma-buf that is larger than memory: it lists
- * one memfd of this length as often as it takes. What lies at one offset is
- * seen at all that are a multiple of this away, so payload has to be read
- * before as much has come again.
+ * A repeated area is larger than memory: it is a memfd of this length as often
+ * as it takes. What lies at one offset is seen at all that are a multiple of
+ * this away, so payload has to be read before as much has come again.
  *
  * It does not divide 4 GiB: an offset that lost its upper half leads to other
  * bytes.
@@ -37,7 +37,7 @@ struct area {
 
 /*
  * len must be a multiple of the page size, for huge pages of theirs, and for
- * AREA_UDMABUF_REPEATED of AREA_REPEATED_LEN. Returns 0 or -errno. On failure
+ * repeated areas of AREA_REPEATED_LEN. Returns 0 or -errno. On failure
  * *failed names what did.
  */
 int area_open(struct area *area, enum area_kind kind, size_t len,
@@ -48,7 +48,7 @@ void area_close(struct area *area);
 void area_describe(const struct area *area,
 		   struct io_uring_zcrx_area_reg *reg);
 
-/* For area_open(): the kinds that are a dma-buf. */
-int area_open_dmabuf(struct area *area, const char **failed);
+/* For area_open(): the kinds that are a dma-buf, or lie in a memfd. */
+int area_open_fd(struct area *area, const char **failed);
 
 #endif /* LIB_AREA_H */

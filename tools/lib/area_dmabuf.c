@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Areas that are a dma-buf. Their payload is read through a mapping, without
- * DMA_BUF_IOCTL_SYNC around it: the DMA of the machines that this runs on is
- * coherent.
+ * Areas that are a dma-buf, or lie in a memfd. Payload in a dma-buf is read
+ * through a mapping, without DMA_BUF_IOCTL_SYNC around it: the DMA of the
+ * machines that this runs on is coherent.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -88,8 +88,9 @@ static void *map_repeatedly(int memfd, size_t memfd_len, size_t len)
 	return base;
 }
 
-static int open_udmabuf(struct area *area, size_t memfd_len,
-			unsigned int memfd_flags, const char **failed)
+/* Makes a memfd and maps it over all of the area. Returns it or -errno. */
+static int map_memfd(struct area *area, size_t memfd_len, unsigned int flags,
+		     const char **failed)
 {
 	int memfd, ret;
 
@@ -97,29 +98,49 @@ static int open_udmabuf(struct area *area, size_t memfd_len,
 		*failed = "length of the area";
 		return -EINVAL;
 	}
-	*failed = "memfd for the udmabuf";
-	memfd = open_memfd(memfd_len, memfd_flags);
+	*failed = "memfd for the area";
+	memfd = open_memfd(memfd_len, flags);
 	if (memfd < 0)
 		return memfd;
 
-	*failed = "mapping of the udmabuf's memory";
+	*failed = "mapping of the area's memfd";
 	area->base = map_repeatedly(memfd, memfd_len, area->len);
 	if (area->base == MAP_FAILED) {
 		ret = -errno;
-		goto out;
+		close(memfd);
+		return ret;
 	}
+	return memfd;
+}
+
+static int open_udmabuf(struct area *area, size_t memfd_len,
+			unsigned int memfd_flags, const char **failed)
+{
+	int memfd, ret;
+
+	memfd = map_memfd(area, memfd_len, memfd_flags, failed);
+	if (memfd < 0)
+		return memfd;
 
 	*failed = "/dev/udmabuf";
 	ret = wrap_memfd(memfd, memfd_len, area->len / memfd_len);
+	close(memfd);
 	if (ret < 0) {
 		munmap(area->base, area->len);
-		goto out;
+		return ret;
 	}
 	area->dmabuf_fd = ret;
-	ret = 0;
-out:
+	return 0;
+}
+
+static int open_repeated(struct area *area, const char **failed)
+{
+	int memfd = map_memfd(area, AREA_REPEATED_LEN, 0, failed);
+
+	if (memfd < 0)
+		return memfd;
 	close(memfd);
-	return ret;
+	return 0;
 }
 
 static int open_heap(struct area *area, const char **failed)
@@ -151,7 +172,7 @@ static int open_heap(struct area *area, const char **failed)
 	return 0;
 }
 
-int area_open_dmabuf(struct area *area, const char **failed)
+int area_open_fd(struct area *area, const char **failed)
 {
 	switch (area->kind) {
 	case AREA_UDMABUF:
@@ -159,6 +180,8 @@ int area_open_dmabuf(struct area *area, const char **failed)
 	case AREA_UDMABUF_HUGETLB:
 		return open_udmabuf(area, area->len, MFD_HUGETLB | MFD_HUGE_2MB,
 				    failed);
+	case AREA_USER_REPEATED:
+		return open_repeated(area, failed);
 	case AREA_UDMABUF_REPEATED:
 		return open_udmabuf(area, AREA_REPEATED_LEN, 0, failed);
 	case AREA_HEAP:

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
+#include <linux/mman.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #define SQ_ENTRIES		8
 #define CQ_ENTRIES		4096
 #define MAX_RQ_ENTRIES		32768
+#define HUGE			(2UL * 1024 * 1024)
 /* While something is stashed, look for room in the refill ring this often. */
 #define STASH_POLL_MS		1
 
@@ -84,16 +86,19 @@ static uint32_t default_rq_entries(size_t area_len)
 	return want < MAX_RQ_ENTRIES ? want : MAX_RQ_ENTRIES;
 }
 
-/* Memory for the refill ring: of our own, or the kernel's behind fd. */
-static void *map_region(struct zc *zc, int fd, off_t offset)
+/*
+ * Memory for the refill ring, flags beside those that it has anyway: of our
+ * own, or the kernel's behind fd.
+ */
+static void *map_region(struct zc *zc, int flags, int fd, off_t offset)
 {
-	int flags = fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS :
-			     MAP_SHARED | MAP_POPULATE;
 	void *region;
 
-	zc->failed = "memory for the refill ring";
-	region = mmap(NULL, zc->region_len, PROT_READ | PROT_WRITE, flags, fd,
-		      offset);
+	zc->failed = flags & MAP_HUGETLB ?
+		     "hugetlb pages for the refill ring (vm.nr_hugepages)" :
+		     "memory for the refill ring";
+	region = mmap(NULL, zc->region_len, PROT_READ | PROT_WRITE,
+		      flags | MAP_POPULATE, fd, offset);
 	if (region != MAP_FAILED)
 		madvise(region, zc->region_len, MADV_DONTFORK);
 	return region;
@@ -102,9 +107,10 @@ static void *map_region(struct zc *zc, int fd, off_t offset)
 static int register_ifq(struct zc *zc, const struct zc_config *cfg)
 {
 	uint32_t entries = cfg->rq_entries ?
-			   cfg->rq_entries : default_rq_entries(cfg->area_len);
+			   cfg->rq_entries : default_rq_entries(zc->area.len);
 	struct io_uring_zcrx_offsets *at = &zc->reg.ifq.offsets;
 	unsigned int ifindex = if_nametoindex(cfg->ifname);
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS;
 	void *region = NULL;
 	int ret;
 
@@ -113,8 +119,12 @@ static int register_ifq(struct zc *zc, const struct zc_config *cfg)
 		return -ENODEV;
 
 	zc->region_len = zc_region_len(entries);
+	if (cfg->huge_rq) {
+		flags |= MAP_HUGETLB | MAP_HUGE_2MB;
+		zc->region_len = round_up(zc->region_len, HUGE);
+	}
 	if (!cfg->kernel_rq) {
-		region = map_region(zc, -1, 0);
+		region = map_region(zc, flags, -1, 0);
 		if (region == MAP_FAILED)
 			return -errno;
 	}
@@ -130,7 +140,7 @@ static int register_ifq(struct zc *zc, const struct zc_config *cfg)
 	}
 	if (cfg->kernel_rq) {
 		/* the registration ends with the ring */
-		region = map_region(zc, zc->ring.ring_fd,
+		region = map_region(zc, MAP_SHARED, zc->ring.ring_fd,
 				    zc->reg.region.mmap_offset);
 		if (region == MAP_FAILED)
 			return -errno;
@@ -145,15 +155,13 @@ static int register_ifq(struct zc *zc, const struct zc_config *cfg)
 	return 0;
 }
 
-int zc_open(struct zc *zc, const struct zc_config *cfg)
+int zc_open_area(struct zc *zc, const struct zc_config *cfg,
+		 const struct area *area)
 {
 	int ret;
 
 	memset(zc, 0, sizeof(*zc));
-
-	ret = area_open(&zc->area, cfg->kind, cfg->area_len, &zc->failed);
-	if (ret)
-		return ret;
+	zc->area = *area;
 
 	zc->failed = "setup of the ring";
 	ret = zc_ring_open(&zc->ring,
@@ -172,6 +180,23 @@ err_ring:
 	io_uring_queue_exit(&zc->ring);
 err_area:
 	area_close(&zc->area);
+	return ret;
+}
+
+int zc_open(struct zc *zc, const struct zc_config *cfg)
+{
+	const char *failed;
+	struct area area;
+	int ret;
+
+	ret = area_open(&area, cfg->kind, cfg->area_len, &failed);
+	if (!ret)
+		return zc_open_area(zc, cfg, &area);
+
+	memset(zc, 0, sizeof(*zc));
+	/* zc_advice() wants to know its kind */
+	zc->area = area;
+	zc->failed = failed;
 	return ret;
 }
 

@@ -26,6 +26,7 @@ struct zc_config {
 	uint32_t cq_entries;	/* 0 for a default */
 	uint32_t rq_entries;	/* 0 for twice the buffers of the area */
 	bool kernel_rq;		/* the kernel allocates the refill ring */
+	bool huge_rq;		/* it lies in hugetlb pages of the process */
 	enum area_kind kind;
 	size_t area_len;
 };
@@ -66,6 +67,14 @@ size_t zc_region_len(uint32_t rq_entries);
  * failure zc->failed names what did, and nothing is left open.
  */
 int zc_open(struct zc *zc, const struct zc_config *cfg);
+
+/*
+ * The same for an area that is there already: kind and area_len of cfg do not
+ * matter. zc_close() closes it, and so does a failure.
+ */
+int zc_open_area(struct zc *zc, const struct zc_config *cfg,
+		 const struct area *area);
+
 void zc_close(struct zc *zc);
 
 /*

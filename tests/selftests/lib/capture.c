@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "capture.h"
@@ -158,4 +159,18 @@ void capture_look(struct capture *cap, __u16 port, struct capture_seen *seen)
 	}
 	while ((n = recv(cap->fd, frame, sizeof(frame), MSG_DONTWAIT)) > 0)
 		add(frame, n, port, seen);
+}
+
+void capture_await(struct capture *cap, __u16 port, struct capture_seen *seen,
+		   __u64 payload, unsigned int timeout_ms)
+{
+	const struct timespec ms10 = { .tv_nsec = 10 * 1000000 };
+	unsigned int waited;
+
+	capture_look(cap, port, seen);
+	for (waited = 0; seen->payload <= payload && waited < timeout_ms;
+	     waited += 10) {
+		nanosleep(&ms10, NULL);
+		capture_look(cap, port, seen);
+	}
 }

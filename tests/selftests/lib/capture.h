@@ -28,4 +28,11 @@ void capture_close(struct capture *cap);
 /* Adds what has been captured of frames to the port until now. */
 void capture_look(struct capture *cap, __u16 port, struct capture_seen *seen);
 
+/*
+ * The same until it is more payload than that, or for so long: the ring hands
+ * a block over when it is full, or when a timer says so.
+ */
+void capture_await(struct capture *cap, __u16 port, struct capture_seen *seen,
+		   __u64 payload, unsigned int timeout_ms);
+
 #endif /* TESTS_CAPTURE_H */

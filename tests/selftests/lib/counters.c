@@ -16,34 +16,69 @@ static __s64 look_up(char *names, char *values, const char *name)
 {
 	char *n, *v, *next_name, *next_value;
 
-	n = strtok_r(names, " \n", &next_name);
-	v = strtok_r(values, " \n", &next_value);
+	n = strtok_r(names, "\n ", &next_name);
+	v = strtok_r(values, "\n ", &next_value);
 	while (n && v) {
 		if (!strcmp(n, name))
 			return strtoll(v, NULL, 10);
-		n = strtok_r(NULL, " \n", &next_name);
-		v = strtok_r(NULL, " \n", &next_value);
+		n = strtok_r(NULL, "\n ", &next_name);
+		v = strtok_r(NULL, "\n ", &next_value);
 	}
 	return -1;
 }
 
-__s64 counter_tcp(const char *name)
+/* Looks name up in the pair of lines that begin with group and a colon. */
+static __s64 look_up_group(const char *path, const char *group, size_t len,
+			   const char *name)
 {
 	static char names[8192], values[8192];
-	FILE *f = fopen("/proc/net/netstat", "re");
+	FILE *f = fopen(path, "re");
 	__s64 value = -1;
 
 	if (!f)
 		return -1;
-	while (fgets(names, sizeof(names), f) &&
-	       fgets(values, sizeof(values), f)) {
-		if (strncmp(names, "TcpExt:", 7))
-			continue;
-		value = look_up(names, values, name);
-		break;
+	while (value < 0 && fgets(names, sizeof(names), f) &&
+	       fgets(values, sizeof(values), f))
+		if (!strncmp(names, group, len) && names[len] == ':')
+			value = look_up(names, values, name);
+	fclose(f);
+	return value;
+}
+
+__s64 counter_tcp(const char *name)
+{
+	return look_up_group("/proc/net/netstat", "TcpExt", 6, name);
+}
+
+static __s64 look_up_ipv6(const char *name)
+{
+	FILE *f = fopen("/proc/net/snmp6", "re");
+	char line[256], *at, *next;
+	__s64 value = -1;
+
+	if (!f)
+		return -1;
+	while (value < 0 && fgets(line, sizeof(line), f)) {
+		at = strtok_r(line, " \t", &next);
+		if (at && !strcmp(at, name))
+			value = strtoll(next, NULL, 10);
 	}
 	fclose(f);
 	return value;
+}
+
+__s64 counter_stack(const char *name)
+{
+	const char *colon = strchr(name, ':');
+	__s64 value;
+
+	if (!colon)
+		return look_up_ipv6(name);
+	value = look_up_group("/proc/net/snmp", name, colon - name, colon + 1);
+	if (value >= 0)
+		return value;
+	return look_up_group("/proc/net/netstat", name, colon - name,
+			     colon + 1);
 }
 
 static int ethtool(int fd, const char *ifname, void *cmd)

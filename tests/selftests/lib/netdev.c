@@ -11,12 +11,13 @@ static void parse_provider(const struct nlmsghdr *nlh, __u16 dmabuf,
 {
 	const struct nlattr *d = genl_attr(nlh, dmabuf);
 	const struct nlattr *u = genl_attr(nlh, io_uring);
+	const struct nlattr *len = genl_attr_in(u,
+			NETDEV_A_IO_URING_PROVIDER_INFO_RX_BUF_LEN);
 
 	p->dmabuf = d;
 	p->dmabuf_id = genl_uint(d);
 	p->io_uring = u;
-	p->rx_buf_len = genl_uint(genl_attr_in(u,
-				NETDEV_A_IO_URING_PROVIDER_INFO_RX_BUF_LEN));
+	p->rx_buf_len = genl_uint(len);
 }
 
 static void parse_queue(const struct nlmsghdr *nlh, struct netdev_queue *queue)
@@ -69,58 +70,48 @@ static int add_pool(const struct nlmsghdr *nlh, void *arg)
 	return 0;
 }
 
-/* Dumps with an optional filter by interface. */
-static int dump(__u8 cmd, __u16 ifindex_attr, genl_fn fn, struct list *list)
-{
-	struct genl_request req;
-	struct genl genl;
-	int ret;
-
-	ret = genl_open(&genl, NETDEV_FAMILY_NAME);
-	if (ret)
-		return ret;
-	genl_begin(&genl, &req, cmd, NLM_F_DUMP);
-	if (ifindex_attr)
-		genl_put_u32(&req, ifindex_attr, list->ifindex);
-	ret = genl_ask(&genl, &req, fn, list);
-	genl_close(&genl);
-	return ret ? ret : (int)list->len;
-}
-
 int netdev_queues(__u32 ifindex, struct netdev_queue *queues, unsigned int max)
 {
+	const struct genl_u32 which[] = {
+		{ NETDEV_A_QUEUE_IFINDEX, ifindex },
+		{ }
+	};
 	struct list list = { queues, 0, max, ifindex };
+	int ret;
 
-	return dump(NETDEV_CMD_QUEUE_GET, NETDEV_A_QUEUE_IFINDEX, add_queue,
-		    &list);
-}
-
-int netdev_pools(__u32 ifindex, struct netdev_pool *pools, unsigned int max)
-{
-	struct list list = { pools, 0, max, ifindex };
-
-	return dump(NETDEV_CMD_PAGE_POOL_GET, 0, add_pool, &list);
+	ret = genl_get(NETDEV_FAMILY_NAME, NETDEV_CMD_QUEUE_GET, NLM_F_DUMP,
+		       which, add_queue, &list);
+	return ret ? ret : (int)list.len;
 }
 
 int netdev_rx_queue(__u32 ifindex, __u32 rxq, struct netdev_queue *queue)
 {
+	const struct genl_u32 which[] = {
+		{ NETDEV_A_QUEUE_IFINDEX, ifindex },
+		{ NETDEV_A_QUEUE_TYPE, NETDEV_QUEUE_TYPE_RX },
+		{ NETDEV_A_QUEUE_ID, rxq },
+		{ }
+	};
 	struct list list = { queue, 0, 1, ifindex };
-	struct genl_request req;
-	struct genl genl;
 	int ret;
 
-	ret = genl_open(&genl, NETDEV_FAMILY_NAME);
-	if (ret)
-		return ret;
-	genl_begin(&genl, &req, NETDEV_CMD_QUEUE_GET, 0);
-	genl_put_u32(&req, NETDEV_A_QUEUE_IFINDEX, ifindex);
-	genl_put_u32(&req, NETDEV_A_QUEUE_TYPE, NETDEV_QUEUE_TYPE_RX);
-	genl_put_u32(&req, NETDEV_A_QUEUE_ID, rxq);
-	ret = genl_ask(&genl, &req, add_queue, &list);
-	genl_close(&genl);
+	ret = genl_get(NETDEV_FAMILY_NAME, NETDEV_CMD_QUEUE_GET, 0, which,
+		       add_queue, &list);
 	if (ret)
 		return ret;
 	return list.len == 1 ? 0 : -ENOENT;
+}
+
+/* The kernel has no filter for them. */
+int netdev_pools(__u32 ifindex, struct netdev_pool *pools, unsigned int max)
+{
+	const struct genl_u32 all[] = { { } };
+	struct list list = { pools, 0, max, ifindex };
+	int ret;
+
+	ret = genl_get(NETDEV_FAMILY_NAME, NETDEV_CMD_PAGE_POOL_GET,
+		       NLM_F_DUMP, all, add_pool, &list);
+	return ret ? ret : (int)list.len;
 }
 
 int netdev_wait_no_pools(__u32 ifindex, unsigned int timeout_ms)

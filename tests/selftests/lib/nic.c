@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "genl.h"
@@ -151,4 +152,17 @@ long nic_sysfs(const char *ifname, const char *name)
 	n = fgets(text, sizeof(text), f) ? strtol(text, NULL, 0) : -EIO;
 	fclose(f);
 	return n;
+}
+
+int nic_wait_carrier(const char *ifname, unsigned int timeout_ms)
+{
+	const struct timespec ms10 = { .tv_nsec = 10 * 1000000 };
+	unsigned int waited;
+
+	for (waited = 0; waited <= timeout_ms; waited += 10) {
+		if (nic_sysfs(ifname, "carrier") == 1)
+			return 0;
+		nanosleep(&ms10, NULL);
+	}
+	return -ETIMEDOUT;
 }

@@ -29,6 +29,9 @@ int nic_rx_ring(const char *ifname);	/* descriptors of an RX ring */
 int nic_channels(const char *ifname);	/* combined ones */
 int nic_rx_csum(const char *ifname);	/* 1 if the NIC verifies checksums */
 
+/* Waits until the link is up. */
+int nic_wait_carrier(const char *ifname, unsigned int timeout_ms);
+
 /* The number that /sys/class/net/IF/NAME has, or -errno. */
 long nic_sysfs(const char *ifname, const char *name);
 

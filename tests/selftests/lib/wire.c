@@ -1,12 +1,39 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
+#include <linux/sockios.h>
+#include <net/if.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "peer.h"
+#include "queue.h"
 #include "tcp.h"
 #include "wire.h"
+
+int wire_bind(struct zc *zc, enum area_kind kind, size_t area_len)
+{
+	const struct zc_config cfg = {
+		.ifname = WIRE_IF,
+		.rxq = WIRE_RXQ,
+		.kind = kind,
+		.area_len = area_len,
+	};
+	int ret;
+
+	ret = queue_wait_free(if_nametoindex(WIRE_IF), WIRE_RXQ,
+			      WIRE_PATIENCE_MS);
+	if (ret) {
+		fprintf(stderr, "# the queue is not free: %d\n", ret);
+		return ret;
+	}
+	ret = zc_open(zc, &cfg);
+	if (ret)
+		fprintf(stderr, "# %s failed: %d\n", zc->failed, ret);
+	return ret;
+}
 
 int wire_open_with(struct wire *wire, const char *addr,
 		   const struct stream *stream, __u64 len, bool may_break,
@@ -44,6 +71,21 @@ int wire_open(struct wire *wire, const char *addr, const struct stream *stream,
 {
 	return wire_open_with(wire, addr, stream, len, may_break,
 			      peer_send_stream);
+}
+
+int wire_wait_backlog(int sock, int bytes)
+{
+	const struct timespec ms10 = { .tv_nsec = 10000000 };
+	int held, waited;
+
+	for (waited = 0; waited < WIRE_PATIENCE_MS; waited += 10) {
+		if (ioctl(sock, SIOCINQ, &held))
+			return -errno;
+		if (held >= bytes)
+			return 0;
+		nanosleep(&ms10, NULL);
+	}
+	return -ETIMEDOUT;
 }
 
 int wire_close(struct wire *wire)

@@ -15,8 +15,21 @@
 #define WIRE_V4		"10.0.0.1"
 #define WIRE_V6		"fd00::1"
 
-/* Longer than anything takes under emulation. */
-#define WIRE_PATIENCE_MS	20000
+/* Longer than anything takes under emulation, on a busy machine. */
+#define WIRE_PATIENCE_MS	45000
+
+/* Binds WIRE_RXQ, once it is free. Returns 0 or -errno, and says what failed. */
+int wire_bind(struct zc *zc, enum area_kind kind, size_t area_len);
+
+/* All that came on the ring came from the NIC straight: so many bytes. */
+#define EXPECT_ZERO_COPY(ring, bytes)					\
+	do {								\
+		const struct zc *__zc = (ring);				\
+									\
+		EXPECT_EQ(0, zc_fdinfo(__zc, "copied"));		\
+		EXPECT_EQ(bytes, zc_fdinfo(__zc, "delivered"));		\
+		EXPECT_EQ(0, zc_fdinfo(__zc, "invalid"));		\
+	} while (0)
 
 /* A connection from the peer, which sends a stream over it. */
 struct wire {
@@ -32,6 +45,13 @@ int wire_open(struct wire *wire, const char *addr, const struct stream *stream,
 int wire_open_with(struct wire *wire, const char *addr,
 		   const struct stream *stream, __u64 len, bool may_break,
 		   int (*fn)(void *peer_send));
+
+/*
+ * Waits until the socket holds that many bytes that have not become
+ * completions, and that will not as long as the ring is not entered. Returns 0
+ * or -errno.
+ */
+int wire_wait_backlog(int sock, int bytes);
 
 /* Closes the socket and returns what peer_wait() does. */
 int wire_close(struct wire *wire);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-#ifndef TESTS_GENL_H
-#define TESTS_GENL_H
+#ifndef LIB_GENL_H
+#define LIB_GENL_H
 
 #include <linux/genetlink.h>
 #include <linux/netlink.h>
@@ -45,6 +45,18 @@ void genl_nest_end(struct genl_request *req, struct nlattr *nest);
 int genl_ask(const struct genl *genl, struct genl_request *req, genl_fn fn,
 	     void *arg);
 
+/*
+ * All of it at once: opens a socket, asks with attributes of 32 bits alone,
+ * the last one of type 0, and closes it again.
+ */
+struct genl_u32 {
+	__u16 type;
+	__u32 value;
+};
+
+int genl_get(const char *family, __u8 cmd, __u16 flags,
+	     const struct genl_u32 *attrs, genl_fn fn, void *arg);
+
 /* Subscribes to notifications. Returns 0 or -errno. */
 int genl_join(const struct genl *genl, const char *family, const char *group);
 
@@ -64,4 +76,4 @@ const struct nlattr *genl_attr_in(const struct nlattr *nest, __u16 type);
 /* The value of an attribute of 2, 4 or 8 bytes; 0 if it is NULL. */
 __u64 genl_uint(const struct nlattr *attr);
 
-#endif /* TESTS_GENL_H */
+#endif /* LIB_GENL_H */

@@ -226,11 +226,12 @@ static int get_group(const struct nlmsghdr *nlh, void *arg)
 	for (i = 1; (group = genl_attr_in(list, i)); i++) {
 		const struct nlattr *name =
 			genl_attr_in(group, CTRL_ATTR_MCAST_GRP_NAME);
+		const struct nlattr *id =
+			genl_attr_in(group, CTRL_ATTR_MCAST_GRP_ID);
 
 		if (name && !strcmp((const void *)name + NLA_HDRLEN,
 				    lookup->group))
-			lookup->id = genl_uint(genl_attr_in(group,
-						CTRL_ATTR_MCAST_GRP_ID));
+			lookup->id = genl_uint(id);
 	}
 	return 0;
 }
@@ -262,6 +263,24 @@ int genl_open(struct genl *genl, const char *family)
 void genl_close(struct genl *genl)
 {
 	close(genl->fd);
+}
+
+int genl_get(const char *family, __u8 cmd, __u16 flags,
+	     const struct genl_u32 *attrs, genl_fn fn, void *arg)
+{
+	struct genl_request req;
+	struct genl genl;
+	int ret;
+
+	ret = genl_open(&genl, family);
+	if (ret)
+		return ret;
+	genl_begin(&genl, &req, cmd, flags);
+	for (; attrs->type; attrs++)
+		genl_put_u32(&req, attrs->type, attrs->value);
+	ret = genl_ask(&genl, &req, fn, arg);
+	genl_close(&genl);
+	return ret;
 }
 
 int genl_join(const struct genl *genl, const char *family, const char *group)
