@@ -13,8 +13,10 @@ MAKEFLAGS += --no-print-directory
 .PHONY: help
 help:
 	@echo 'make run       build everything, and show the demo in a VM'
-	@echo 'make check     build everything, and run all tests'
+	@echo 'make check     build everything, and run all tests; with FULL=1'
+	@echo '               also those that compare with a stock kernel'
 	@echo 'make kernel    build the kernel with the overlay, and the VM image'
+	@echo 'make bench     measure what a received byte costs'
 	@echo 'make shell     a prompt in a VM'
 	@echo "make vm RUN='COMMAND'  a command in a VM (see tests/vm/run --help;"
 	@echo '               its options go into VM_OPTIONS)'
@@ -32,34 +34,46 @@ overlay: source
 	@scripts/overlay
 
 #
-# The kernels: base for all but the debug stage of the tests.
+# The kernels: base for all but the debug stage of the tests, stock to
+# compare with.
 #
 config-base := tests/vm/kernel-base.config
 config-debug := $(config-base) tests/vm/kernel-debug.config
+config-stock := $(config-base) tests/vm/kernel-stock.config
 
-.PHONY: kernel kernel-base kernel-debug
+.PHONY: kernel kernel-base kernel-debug kernel-stock
 kernel: kernel-base $(B)/vm/base.cpio
 kernel-base kernel-debug: kernel-%: overlay
 	@scripts/kernel-config $(CURDIR)/$(B)/$@ $(config-$*)
 	@scripts/kernel-build $(CURDIR)/$(B)/$@
+kernel-stock: source
+	@scripts/stock-tree
+	@export KERNEL_TREE=$(CURDIR)/$(B)/linux-stock; \
+		scripts/kernel-config $(CURDIR)/$(B)/$@ $(config-stock) && \
+		scripts/kernel-build $(CURDIR)/$(B)/$@
 
 #
-# User space, all of it static: liburing with our series, programs of tools/
-# and of tests/selftests/. A folder lib beside the programs holds what they
-# share.
+# User space, all of it static: liburing with our series, programs of tools/,
+# of tests/selftests/, of tests/compare/ and of bench/. A folder lib beside the
+# programs holds what they share.
 #
 CFLAGS := -O2 -g -Wall -Wextra -Werror
 CPPFLAGS := -D_GNU_SOURCE -I$(B)/liburing/src/include \
 	-isystem $(B)/headers/include
 TEST_CPPFLAGS := $(CPPFLAGS) -Itools/lib \
-	-isystem $(B)/linux/tools/testing/selftests
+	-isystem $(B)/linux/tools/testing/selftests -Itests/selftests
 LDLIBS := $(B)/liburing/src/liburing.a -pthread
 
 tools := $(patsubst tools/%.c,$(B)/tools/%,$(wildcard tools/*.c))
 tests := $(patsubst tests/selftests/%.c,$(B)/tests/%, \
 	$(wildcard tests/selftests/*.c))
+compare := $(patsubst tests/compare/%.c,$(B)/compare/%, \
+	$(wildcard tests/compare/*.c))
 tool-lib := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tools/lib/*.c))
 test-lib := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/selftests/lib/*.c))
+compare-lib := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/compare/lib/*.c))
+benches := $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/*.c))
+bench-lib := $(patsubst %.c,$(B)/obj/%.o,$(wildcard bench/lib/*.c))
 
 .PHONY: liburing headers userland
 liburing: host
@@ -67,7 +81,7 @@ liburing: host
 headers: overlay
 	@scripts/kernel-headers $(CURDIR)/$(B)/headers
 userland: liburing headers
-	@$(MAKE) $(tools) $(tests)
+	@$(MAKE) $(tools) $(tests) $(compare) $(benches)
 
 $(B)/obj/tools/%.o: tools/%.c $(B)/liburing.series $(B)/headers/stamp
 	@mkdir -p $(@D)
@@ -82,6 +96,20 @@ $(tools): $(B)/tools/%: $(B)/obj/tools/%.o $(tool-lib)
 	@echo '  LINK $@'
 	@gcc -static -o $@ $^ $(LDLIBS)
 $(tests): $(B)/tests/%: $(B)/obj/tests/selftests/%.o $(test-lib) $(tool-lib)
+	@mkdir -p $(@D)
+	@echo '  LINK $@'
+	@gcc -static -o $@ $^ $(LDLIBS)
+$(compare): $(B)/compare/%: $(B)/obj/tests/compare/%.o $(compare-lib) \
+		$(test-lib) $(tool-lib)
+	@mkdir -p $(@D)
+	@echo '  LINK $@'
+	@gcc -static -o $@ $^ $(LDLIBS)
+$(B)/obj/bench/%.o: bench/%.c $(B)/liburing.series $(B)/headers/stamp
+	@mkdir -p $(@D)
+	@echo '  CC   $@'
+	@gcc $(CFLAGS) $(TEST_CPPFLAGS) -Ibench/lib -MMD -MP -c -o $@ $<
+$(benches): $(B)/bench/%: $(B)/obj/bench/%.o $(bench-lib) $(test-lib) \
+		$(tool-lib)
 	@mkdir -p $(@D)
 	@echo '  LINK $@'
 	@gcc -static -o $@ $^ $(LDLIBS)
@@ -110,6 +138,14 @@ shell: kernel
 	@tests/vm/run $(VM_OPTIONS) --timeout 86400 --tty -- bash -l
 run: kernel userland
 	@tests/vm/run --copy $(B)/tools/zcrx-demo -- ./zcrx-demo --mtu 9000
+
+#
+# What a received byte costs: a table, and in build/bench CSV and a plot
+#
+.PHONY: bench
+bench: kernel userland
+	@scripts/host-tools gnuplot-nox
+	@bench/run $(ROUNDS) $(MIB)
 
 #
 # Development

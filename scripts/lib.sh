@@ -6,7 +6,8 @@
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 unset MAKEFLAGS MFLAGS MAKELEVEL
 build=$top/build
-linux=$build/linux
+# The kernel tree: ours, but where the Makefile names the stock one.
+linux=${KERNEL_TREE:-$build/linux}
 
 # The base: Debian's source package of the long-term kernel.
 linux_package=linux-source-6.12
