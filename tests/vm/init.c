@@ -38,7 +38,7 @@
 #define CWD		"/vm/cwd"
 #define CONSOLE		"/dev/hvc0"
 #define PORTS		"/sys/class/virtio-ports"
-#define PORT_TIMEOUT_MS	60000
+#define PORT_TIMEOUT_MS	20000
 
 static int status_fd = -1;
 
