@@ -28,11 +28,6 @@
 #define RX_RING		256	/* igb's default */
 #define MTU		1500
 
-/* The kernel takes IPv6 addresses off an interface that goes down. */
-#define DOWN		"ip link set eth0 down"
-#define UP		"ip link set eth0 up && " \
-			"ip addr replace fd00::1/64 dev eth0 nodad"
-
 FIXTURE(nic)
 {
 	unsigned int ifindex;
@@ -98,13 +93,13 @@ TEST_F_TIMEOUT(nic, link_down_up, TIMEOUT)
 {
 	long flaps = nic_sysfs(WIRE_IF, "carrier_changes");
 
-	EXPECT_EQ(0, live_run(&self->live, DOWN " && " UP));
+	EXPECT_EQ(0, live_run(&self->live, NIC_DOWN " && " NIC_UP));
 	/* more than the socket can have held before: the link is up again */
 	EXPECT_EQ(0, live_receive(&self->live, LIVE_AREA));
 	EXPECT_LE(flaps + 2, nic_sysfs(WIRE_IF, "carrier_changes"));
 	/* and twice in no time */
 	EXPECT_EQ(0, live_run(&self->live,
-			      DOWN " && " UP " && " DOWN " && " UP));
+			      NIC_DOWN " && " NIC_UP " && " NIC_DOWN " && " NIC_UP));
 	EXPECT_EQ(0, live_receive(&self->live, MIB));
 }
 
@@ -113,7 +108,7 @@ TEST_F_TIMEOUT(nic, closed_while_down, TIMEOUT)
 {
 	struct live *live = &self->live;
 
-	ASSERT_EQ(0, run(DOWN));
+	ASSERT_EQ(0, run(NIC_DOWN));
 	zc_close(&live->zc);
 	close(live->wire.sock);
 	/* nothing is left, though the interface never came up */
@@ -122,7 +117,7 @@ TEST_F_TIMEOUT(nic, closed_while_down, TIMEOUT)
 
 	/* there is no queue to restart */
 	EXPECT_EQ(-ENETDOWN, live_open(live, variant->kind, variant->addr));
-	EXPECT_EQ(0, run(UP));
+	EXPECT_EQ(0, run(NIC_UP));
 	EXPECT_EQ(0, nic_wait_carrier(WIRE_IF, WIRE_PATIENCE_MS));
 	ASSERT_EQ(0, live_open(live, variant->kind, variant->addr));
 }

@@ -14,6 +14,7 @@
 
 #include "lib/live.h"
 #include "lib/netdev.h"
+#include "lib/nic.h"
 #include "lib/pins.h"
 #include "lib/sh.h"
 #include "queue.h"
@@ -23,11 +24,6 @@
 #define POWER		"/sys/class/net/" WIRE_IF "/device/power/"
 /* igb waits 5 s */
 #define SUSPEND_S	30
-
-/* The kernel takes IPv6 addresses off an interface that goes down. */
-#define DOWN		"ip link set eth0 down"
-#define UP		"ip link set eth0 up && " \
-			"ip addr replace fd00::1/64 dev eth0 nodad"
 
 /* How many reasons there are to keep the NIC awake, or -1. */
 static int usage(void)
@@ -117,9 +113,9 @@ FIXTURE_TEARDOWN(runtime_pm)
 TEST_F_TIMEOUT(runtime_pm, awake_while_bound, TIMEOUT)
 {
 	EXPECT_LT(self->unbound_usage, usage());
-	EXPECT_EQ(0, live_run(&self->live, DOWN));
+	EXPECT_EQ(0, live_run(&self->live, NIC_DOWN));
 	EXPECT_EQ(self->unbound_usage, usage());
-	EXPECT_EQ(0, live_run(&self->live, UP));
+	EXPECT_EQ(0, live_run(&self->live, NIC_UP));
 	EXPECT_LT(self->unbound_usage, usage());
 	EXPECT_EQ(0, live_run(&self->live, "ethtool -G eth0 rx 512 && "
 			      "ethtool -G eth0 rx 256"));
@@ -131,9 +127,9 @@ TEST_F_TIMEOUT(runtime_pm, suspended_while_down, TIMEOUT)
 {
 	struct live *live = &self->live;
 
-	ASSERT_EQ(0, run(DOWN));
+	ASSERT_EQ(0, run(NIC_DOWN));
 	EXPECT_TRUE(wait_suspended());
-	ASSERT_EQ(0, run(UP));
+	ASSERT_EQ(0, run(NIC_UP));
 	EXPECT_FALSE(is_suspended());
 	EXPECT_EQ(QUEUE_IO_URING, queue_provider(self->ifindex, WIRE_RXQ));
 	EXPECT_EQ(0, live_receive(live, MIB));
@@ -144,13 +140,13 @@ TEST_F_TIMEOUT(runtime_pm, closed_while_suspended, TIMEOUT)
 {
 	struct live *live = &self->live;
 
-	ASSERT_EQ(0, run(DOWN));
+	ASSERT_EQ(0, run(NIC_DOWN));
 	EXPECT_TRUE(wait_suspended());
 	zc_close(&live->zc);
 	close(live->wire.sock);
 	EXPECT_EQ(0, netdev_wait_no_pools(self->ifindex, WIRE_PATIENCE_MS));
 	EXPECT_EQ(0, pins_wait(0, WIRE_PATIENCE_MS));
-	ASSERT_EQ(0, run(UP));
+	ASSERT_EQ(0, run(NIC_UP));
 	EXPECT_EQ(QUEUE_PAGES, queue_provider(self->ifindex, WIRE_RXQ));
 	ASSERT_EQ(0, live_open(live, variant->kind, variant->addr));
 	EXPECT_EQ(0, live_receive(live, MIB));

@@ -4,6 +4,14 @@
 
 #include <stdbool.h>
 
+/*
+ * Commands that set WIRE_IF down and up. The kernel takes IPv6 addresses off an
+ * interface that goes down.
+ */
+#define NIC_DOWN	"ip link set eth0 down"
+#define NIC_UP		"ip link set eth0 up && " \
+			"ip addr replace fd00::1/64 dev eth0 nodad"
+
 /* Settings of a NIC, as ethtool makes them. All return 0 or -errno. */
 
 /* ethtool -G IF tcp-data-split on|off */
