@@ -76,6 +76,23 @@ static int measure(const struct bench_method *m, struct bench *b,
 	return ret;
 }
 
+static int run_connected(const struct bench_method *m, struct bench *b,
+			 uint64_t bytes, struct account *spent,
+			 struct bench_count *before)
+{
+	int ret = 0;
+
+	b->failed = "open";
+	if (m->open)
+		ret = m->open(b);
+	if (ret)
+		return ret;
+	ret = measure(m, b, bytes, spent, before);
+	if (m->close)
+		m->close(b);
+	return ret;
+}
+
 static int run(const struct bench_method *m, struct bench *b, uint64_t bytes,
 	       struct account *spent, struct bench_count *before)
 {
@@ -92,20 +109,12 @@ static int run(const struct bench_method *m, struct bench *b, uint64_t bytes,
 	if (b->sock < 0) {
 		ret = b->sock;
 	} else {
-		b->failed = "open";
-		if (m->open)
-			ret = m->open(b);
-		if (!ret) {
-			ret = measure(m, b, bytes, spent, before);
-			/* the area is free when the socket has gone */
-			close(b->sock);
-			b->sock = -1;
-			if (m->close)
-				m->close(b);
-			return ret;
-		}
+		ret = run_connected(m, b, bytes, spent, before);
+		/* first, as its queue holds buffers */
 		close(b->sock);
 	}
+	if (m->teardown)
+		m->teardown(b);
 	return ret;
 }
 

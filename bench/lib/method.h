@@ -27,20 +27,22 @@ struct bench {
 };
 
 /*
- * A way to receive. All return 0 or -errno. At most one connection is open at
- * a time, so a method keeps what it has in static variables.
+ * A way to receive; all but name and receive may be NULL. What returns a value
+ * returns 0 or -errno, and then has undone what it did. At most one connection
+ * is open at a time, so a method keeps what it has in static variables.
  */
 struct bench_method {
 	const char *name;
 	/* before the connection, since a queue is bound for new flows */
 	int (*setup)(struct bench *b);
-	/* the connection is there: b->sock */
+	void (*teardown)(struct bench *b);
+	/* while b->sock is a connection */
 	int (*open)(struct bench *b);
+	void (*close)(struct bench *b);
 	/* receives until n.bytes is that much at least */
 	int (*receive)(struct bench *b, uint64_t until);
 	/* brings b->n up to date where receive() does not, as it costs time */
 	void (*count)(struct bench *b);
-	void (*close)(struct bench *b);
 };
 
 extern const struct bench_method method_recv, method_trunc, method_epoll,

@@ -61,7 +61,13 @@ static int open_epoll(struct bench *b)
 	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (epoll_fd < 0)
 		return -errno;
-	return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, b->sock, &ev) ? -errno : 0;
+	if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, b->sock, &ev)) {
+		int err = errno;
+
+		close(epoll_fd);
+		return -err;
+	}
+	return 0;
 }
 
 static int receive_epoll(struct bench *b, uint64_t until)

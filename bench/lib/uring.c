@@ -34,6 +34,14 @@ static void give_back(int bid, int at)
 			      bid, io_uring_buf_ring_mask(NR_BUFS), at);
 }
 
+static void close_uring(struct bench *b)
+{
+	(void)b;
+	io_uring_free_buf_ring(&ring, bufs, NR_BUFS, GROUP);
+	io_uring_queue_exit(&ring);
+	free(memory);
+}
+
 static int open_uring(struct bench *b)
 {
 	struct io_uring_params p = {
@@ -57,7 +65,10 @@ static int open_uring(struct bench *b)
 	for (i = 0; i < NR_BUFS; i++)
 		give_back(i, i);
 	io_uring_buf_ring_advance(bufs, NR_BUFS);
-	return arm(b);
+	ret = arm(b);
+	if (ret)
+		close_uring(b);
+	return ret;
 }
 
 static int take(struct bench *b, const struct io_uring_cqe *cqe, int *returned)
@@ -111,14 +122,6 @@ static int receive(struct bench *b, uint64_t until)
 		}
 	}
 	return 0;
-}
-
-static void close_uring(struct bench *b)
-{
-	(void)b;
-	io_uring_free_buf_ring(&ring, bufs, NR_BUFS, GROUP);
-	io_uring_queue_exit(&ring);
-	free(memory);
 }
 
 const struct bench_method method_uring = {

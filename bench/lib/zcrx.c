@@ -96,7 +96,7 @@ static void count(struct bench *b)
 	b->n.copied = zc_fdinfo(&zc, "copied");
 }
 
-static void close_zcrx(struct bench *b)
+static void teardown(struct bench *b)
 {
 	(void)b;
 	zc_close(&zc);
@@ -108,7 +108,7 @@ const struct bench_method method_zcrx_user = {
 	.open = open_zcrx,
 	.receive = receive,
 	.count = count,
-	.close = close_zcrx,
+	.teardown = teardown,
 };
 
 const struct bench_method method_zcrx_udmabuf = {
@@ -117,5 +117,5 @@ const struct bench_method method_zcrx_udmabuf = {
 	.open = open_zcrx,
 	.receive = receive,
 	.count = count,
-	.close = close_zcrx,
+	.teardown = teardown,
 };

@@ -3,9 +3,6 @@
  * Socket devmem on the layer of net_iovs that it shares with zero-copy receive
  * of io_uring: it works as before, and neither takes buffers of the other.
  */
-/* the kernel's header has one of its own */
-#define __iovec_defined 1
-#include <linux/uio.h>
 #include <errno.h>
 #include <net/if.h>
 #include <poll.h>
@@ -18,6 +15,7 @@
 #include "lib/netdev.h"
 #include "lib/nic.h"
 #include "lib/wire.h"
+#include "devmem.h"
 #include "queue.h"
 
 #define TIMEOUT		120
@@ -27,46 +25,18 @@
 #define CHANNELS	2	/* what the VM has */
 #define OTHER_RXQ	2	/* there with one more */
 
-/* No header of user space has this one. */
-#define MSG_SOCK_DEVMEM	0x2000000
-
-/* As many as the kernel takes in one go; one recvmsg() may bring more. */
-#define TOKENS_A_CALL	128
-#define MAX_TOKENS	4096
-
 static struct stream stream;
 
 /* How far a stream has been received with socket devmem. */
 struct devmem_rx {
-	int sock;
-	const struct area *area;
-	__u32 dmabuf_id;
+	struct devmem dm;
 	__u64 bytes;	/* came, and are right */
-	__u64 linear;	/* of these, came by copy */
-	struct dmabuf_token tokens[MAX_TOKENS];
-	unsigned int nr_tokens;
 };
 
-static int give_back(struct devmem_rx *rx)
+/* For devmem_receive(). */
+static int check(void *arg, const void *data, size_t len)
 {
-	unsigned int done, n;
-
-	for (done = 0; done < rx->nr_tokens; done += n) {
-		n = rx->nr_tokens - done;
-		if (n > TOKENS_A_CALL)
-			n = TOKENS_A_CALL;
-		/* returns how many buffers it released */
-		if (setsockopt(rx->sock, SOL_SOCKET, SO_DEVMEM_DONTNEED,
-			       rx->tokens + done, n * sizeof(*rx->tokens)) !=
-		    (int)n)
-			return -EPROTO;
-	}
-	rx->nr_tokens = 0;
-	return 0;
-}
-
-static int check(struct devmem_rx *rx, const void *data, __u32 len)
-{
+	struct devmem_rx *rx = arg;
 	size_t bad;
 
 	if (!stream_check(&stream, rx->bytes, data, len, &bad)) {
@@ -78,63 +48,13 @@ static int check(struct devmem_rx *rx, const void *data, __u32 len)
 	return 0;
 }
 
-/* A piece that lies in the dma-buf. */
-static int take(struct devmem_rx *rx, const struct dmabuf_cmsg *piece)
+static void receiver_init(struct devmem_rx *rx, int sock,
+			  const struct area *area)
 {
-	if (piece->dmabuf_id != rx->dmabuf_id ||
-	    rx->nr_tokens == MAX_TOKENS)
-		return -EPROTO;
-	if (piece->frag_offset > rx->area->len ||
-	    piece->frag_size > rx->area->len - piece->frag_offset)
-		return -ERANGE;
-	rx->tokens[rx->nr_tokens++] = (struct dmabuf_token) {
-		.token_start = piece->frag_token,
-		.token_count = 1,
-	};
-	return check(rx, rx->area->base + piece->frag_offset,
-		     piece->frag_size);
-}
-
-/* Returns what recvmsg() does, or -errno. */
-static ssize_t receive_once(struct devmem_rx *rx)
-{
-	static char linear[256 * 1024], control[256 * 1024];
-	struct iovec iov = { linear, sizeof(linear) };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control,
-		.msg_controllen = sizeof(control),
-	};
-	const char *next_linear = linear;
-	struct cmsghdr *cmsg;
-	ssize_t len;
-	int ret = 0;
-
-	len = recvmsg(rx->sock, &msg, MSG_SOCK_DEVMEM);
-	if (len < 0)
-		return -errno;
-	if (msg.msg_flags & MSG_CTRUNC)
-		return -EMSGSIZE;
-	for (cmsg = CMSG_FIRSTHDR(&msg); cmsg && !ret;
-	     cmsg = CMSG_NXTHDR(&msg, cmsg)) {
-		const struct dmabuf_cmsg *piece = (void *)CMSG_DATA(cmsg);
-
-		if (cmsg->cmsg_level != SOL_SOCKET)
-			return -EPROTO;
-		if (cmsg->cmsg_type == SO_DEVMEM_DMABUF) {
-			ret = take(rx, piece);
-		} else if (cmsg->cmsg_type == SO_DEVMEM_LINEAR) {
-			ret = check(rx, next_linear, piece->frag_size);
-			next_linear += piece->frag_size;
-			rx->linear += piece->frag_size;
-		} else {
-			return -EPROTO;
-		}
-	}
-	if (!ret)
-		ret = give_back(rx);
-	return ret ? ret : len;
+	rx->dm.sock = sock;
+	rx->dm.area = area;
+	rx->dm.take = check;
+	rx->dm.arg = rx;
 }
 
 /* Until the stream ends: 0, or -errno. */
@@ -143,11 +63,11 @@ static int devmem_receive_all(struct devmem_rx *rx)
 	ssize_t ret;
 
 	do {
-		struct pollfd pfd = { .fd = rx->sock, .events = POLLIN };
+		struct pollfd pfd = { .fd = rx->dm.sock, .events = POLLIN };
 
 		if (poll(&pfd, 1, WIRE_PATIENCE_MS) != 1)
 			return -ETIMEDOUT;
-		ret = receive_once(rx);
+		ret = devmem_receive(&rx->dm);
 	} while (ret > 0);
 	return ret;
 }
@@ -219,30 +139,29 @@ static int open_zc(struct zc *zc, __u32 rxq)
 
 TEST_F_TIMEOUT(devmem, stream, TIMEOUT)
 {
-	static struct devmem_rx rx;
+	struct devmem_rx rx = {};
 	struct netdev_queue queue;
 	struct netdev_pool pool;
 	int binding;
 
 	binding = netdev_bind_rx(self->ifindex, WIRE_RXQ, self->area.dmabuf_fd,
-				 &rx.dmabuf_id);
+				 &rx.dm.dmabuf_id);
 	ASSERT_LE(0, binding);
 
 	/* netlink tells the two apart */
 	ASSERT_EQ(0, netdev_rx_queue(self->ifindex, WIRE_RXQ, &queue));
-	EXPECT_EQ(rx.dmabuf_id, queue.provider.dmabuf_id);
+	EXPECT_EQ(rx.dm.dmabuf_id, queue.provider.dmabuf_id);
 	EXPECT_FALSE(queue.provider.io_uring);
 	ASSERT_EQ(1, netdev_pools(self->ifindex, &pool, 1));
-	EXPECT_EQ(rx.dmabuf_id, pool.provider.dmabuf_id);
+	EXPECT_EQ(rx.dm.dmabuf_id, pool.provider.dmabuf_id);
 	EXPECT_FALSE(pool.provider.io_uring);
 
 	ASSERT_EQ(0, wire_open(&self->wire, variant->addr, &stream, STREAM_LEN,
 			       false));
-	rx.sock = self->wire.sock;
-	rx.area = &self->area;
+	receiver_init(&rx, self->wire.sock, &self->area);
 	EXPECT_EQ(0, devmem_receive_all(&rx));
 	EXPECT_EQ(STREAM_LEN, rx.bytes);
-	EXPECT_EQ(0, rx.linear);
+	EXPECT_EQ(0, rx.dm.linear);
 	EXPECT_EQ(0, wire_close(&self->wire));
 	close(binding);
 }
@@ -253,7 +172,7 @@ TEST_F_TIMEOUT(devmem, stream, TIMEOUT)
  */
 TEST_F_TIMEOUT(devmem, refuses_zcrx_buffers, TIMEOUT)
 {
-	static struct devmem_rx devmem;
+	struct devmem_rx devmem = {};
 	struct receiver rx = { .zc = &self->zc, .stream = &stream };
 	char byte;
 
@@ -262,12 +181,11 @@ TEST_F_TIMEOUT(devmem, refuses_zcrx_buffers, TIMEOUT)
 	ASSERT_EQ(0, wire_open(&self->wire, variant->addr, &stream, STREAM_LEN,
 			       false));
 	rx.sock = self->wire.sock;
-	devmem.sock = self->wire.sock;
-	devmem.area = &self->area;
+	receiver_init(&devmem, self->wire.sock, &self->area);
 	ASSERT_EQ(0, wait_for_data(self->wire.sock));
 
-	EXPECT_EQ(-ENODEV, receive_once(&devmem));
-	EXPECT_EQ(0, devmem.linear);
+	EXPECT_EQ(-ENODEV, devmem_receive(&devmem.dm));
+	EXPECT_EQ(0, devmem.dm.linear);
 	EXPECT_EQ(-1, recv(self->wire.sock, &byte, 1, 0));
 	EXPECT_EQ(EFAULT, errno);
 	EXPECT_EQ(-1, recv(self->wire.sock, &byte, 1, MSG_PEEK));
@@ -330,13 +248,12 @@ FIXTURE_SETUP(side_by_side)
 		TH_LOG("%s failed", failed);
 	self->binding = netdev_bind_rx(self->ifindex, WIRE_RXQ,
 				       self->area.dmabuf_fd,
-				       &self->rx.dmabuf_id);
+				       &self->rx.dm.dmabuf_id);
 	ASSERT_LE(0, self->binding);
 	ASSERT_EQ(0, open_zc(&self->zc, OTHER_RXQ))
 		TH_LOG("%s failed", self->zc.failed);
 	EXPECT_EQ(QUEUE_DMABUF, queue_provider(self->ifindex, WIRE_RXQ));
 	EXPECT_EQ(QUEUE_IO_URING, queue_provider(self->ifindex, OTHER_RXQ));
-	self->rx.area = &self->area;
 }
 
 FIXTURE_TEARDOWN(side_by_side)
@@ -372,10 +289,10 @@ TEST_F_TIMEOUT(side_by_side, zcrx_refuses_devmem_buffers, TIMEOUT)
 	EXPECT_EQ(0, zc_fdinfo(&self->zc, "copied"));
 
 	/* and have not left the stream */
-	self->rx.sock = self->wire.sock;
+	receiver_init(&self->rx, self->wire.sock, &self->area);
 	EXPECT_EQ(0, devmem_receive_all(&self->rx));
 	EXPECT_EQ(STREAM_LEN, self->rx.bytes);
-	EXPECT_EQ(0, self->rx.linear);
+	EXPECT_EQ(0, self->rx.dm.linear);
 	EXPECT_EQ(0, wire_close(&self->wire));
 }
 
@@ -386,10 +303,10 @@ TEST_F_TIMEOUT(side_by_side, both_receive, TIMEOUT)
 
 	ASSERT_EQ(0, wire_open(&self->wire, WIRE_V4, &stream, STREAM_LEN,
 			       false));
-	self->rx.sock = self->wire.sock;
+	receiver_init(&self->rx, self->wire.sock, &self->area);
 	EXPECT_EQ(0, devmem_receive_all(&self->rx));
 	EXPECT_EQ(STREAM_LEN, self->rx.bytes);
-	EXPECT_EQ(0, self->rx.linear);
+	EXPECT_EQ(0, self->rx.dm.linear);
 	EXPECT_EQ(0, wire_close(&self->wire));
 
 	ASSERT_EQ(0, nic_steer(WIRE_IF, OTHER_RXQ));
