@@ -494,7 +494,7 @@ int igb_mp_clean_rx_irq(struct igb_q_vector *q_vector, const int budget)
 		counts.packets++;
 		counts.bytes += skb->len;
 
-		igb_process_skb_fields(ring, rx_desc, skb);
+		igb_mp_process_skb_fields(ring, rx_desc, skb);
 		napi_gro_receive(&q_vector->napi, skb);
 	}
 

@@ -56,6 +56,11 @@ bool igb_mp_alloc_rx_buffers(struct igb_ring *ring, u16 count);
 void igb_mp_clean_rx_ring(struct igb_ring *ring);
 int igb_mp_clean_rx_irq(struct igb_q_vector *q_vector, const int budget);
 
+/* igb_main.c */
+void igb_mp_process_skb_fields(struct igb_ring *rx_ring,
+			       union e1000_adv_rx_desc *rx_desc,
+			       struct sk_buff *skb);
+
 /* igb_queue.c */
 void igb_queue_init(struct igb_adapter *adapter);
 bool igb_queue_bound(struct igb_adapter *adapter);
