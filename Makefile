@@ -17,6 +17,7 @@ help:
 	@echo '               also those that compare with a stock kernel'
 	@echo 'make kernel    build the kernel with the overlay, and the VM image'
 	@echo 'make bench     measure what a received byte costs'
+	@echo 'make bench-profile  which functions it is that cost'
 	@echo 'make shell     a prompt in a VM'
 	@echo "make vm RUN='COMMAND'  a command in a VM (see tests/vm/run --help;"
 	@echo '               its options go into VM_OPTIONS)'
@@ -81,7 +82,7 @@ liburing: host
 headers: overlay
 	@scripts/kernel-headers $(CURDIR)/$(B)/headers
 userland: liburing headers
-	@$(MAKE) $(tools) $(tests) $(compare) $(benches)
+	@$(MAKE) $(tools) $(tests) $(compare) $(benches) $(B)/bench/blocks.so
 
 $(B)/obj/tools/%.o: tools/%.c $(B)/liburing.series $(B)/headers/stamp
 	@mkdir -p $(@D)
@@ -113,6 +114,11 @@ $(benches): $(B)/bench/%: $(B)/obj/bench/%.o $(bench-lib) $(test-lib) \
 	@mkdir -p $(@D)
 	@echo '  LINK $@'
 	@gcc -static -o $@ $^ $(LDLIBS)
+$(B)/bench/blocks.so: bench/plugin/blocks.c bench/plugin/qemu.h bench/lib/mark.h
+	@mkdir -p $(@D)
+	@echo '  LINK $@'
+	@gcc $(CFLAGS) -Wno-unused-parameter -fPIC -fvisibility=hidden -shared \
+		-Ibench/lib -o $@ $<
 .SECONDARY:
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
 
@@ -142,10 +148,12 @@ run: kernel userland
 #
 # What a received byte costs: a table, and in build/bench CSV and a plot
 #
-.PHONY: bench
+.PHONY: bench bench-profile
 bench: kernel userland
 	@scripts/host-tools gnuplot-nox
 	@bench/run $(ROUNDS) $(MIB)
+bench-profile: kernel userland
+	@bench/profile $(MTU) $(MIB)
 
 #
 # Development

@@ -14,6 +14,7 @@
 
 #include "account.h"
 #include "copy_cost.h"
+#include "mark.h"
 #include "method.h"
 #include "source.h"
 #include "tcp.h"
@@ -70,7 +71,11 @@ static int measure(const struct bench_method *m, struct bench *b,
 	*before = b->n;
 	b->failed = "receive";
 	account_start(&start);
+	if (!b->check)
+		mark_start();
 	ret = m->receive(b, before->bytes + bytes);
+	if (!b->check)
+		mark_stop();
 	account_stop(&start, spent);
 	count(m, b);
 	return ret;
