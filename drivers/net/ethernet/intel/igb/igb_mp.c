@@ -14,6 +14,7 @@
 #include <linux/ip.h>
 #include <linux/pm_runtime.h>
 #include <linux/tcp.h>
+#include <net/busy_poll.h>
 #include <net/netdev_rx_queue.h>
 #include <net/page_pool/helpers.h>
 
@@ -384,6 +385,30 @@ static bool igb_mp_add_frag(struct igb_ring *ring, struct sk_buff *skb,
 	return true;
 }
 
+/* An skb without data, with room for what a header buffer holds. GRO gives those
+ * back in napi->skb that it has merged, which spares most frames the allocation
+ * of an skb and its head. napi_get_frags() would make one whose room depends on
+ * the kernel's configuration.
+ */
+static struct sk_buff *igb_mp_get_skb(struct napi_struct *napi)
+{
+	struct sk_buff *skb = napi->skb;
+
+	if (!skb) {
+		skb = napi_alloc_skb(napi, IGB_RX_HDR_LEN);
+		if (likely(skb))
+			skb_mark_napi_id(skb, napi);
+		return skb;
+	}
+
+	/* what napi_reuse_skb() leaves of the frame before */
+	napi->skb = NULL;
+	skb->unreadable = false;
+	skb_clear_hash(skb);
+	skb_hwtstamps(skb)->hwtstamp = 0;
+	return skb;
+}
+
 /* Take in the descriptor at next_to_clean. Returns the frame up to here, or
  * NULL if it has to be dropped.
  */
@@ -413,7 +438,7 @@ static struct sk_buff *igb_mp_rx_desc(struct igb_ring *ring,
 	if (!skb) {
 		void *hdr = mp->hdr + ring->next_to_clean * IGB_RX_HDR_LEN;
 
-		skb = napi_alloc_skb(&mp->q_vector->napi, IGB_RX_HDR_LEN);
+		skb = igb_mp_get_skb(&mp->q_vector->napi);
 		if (unlikely(!skb)) {
 			counts->alloc_failed++;
 			return NULL;
@@ -495,7 +520,8 @@ int igb_mp_clean_rx_irq(struct igb_q_vector *q_vector, const int budget)
 		counts.bytes += skb->len;
 
 		igb_mp_process_skb_fields(ring, rx_desc, skb);
-		napi_gro_receive(&q_vector->napi, skb);
+		q_vector->napi.skb = skb;
+		napi_gro_frags(&q_vector->napi);
 	}
 
 	if (cleaned_count && !igb_mp_alloc_rx_buffers(ring, cleaned_count))
