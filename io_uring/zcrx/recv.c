@@ -87,7 +87,9 @@ static struct io_uring_cqe *zcrx_get_cqe(struct io_ring_ctx *ctx)
  */
 int zcrx_post(struct io_kiocb *req, struct net_iov *niov, u32 off, u32 len)
 {
+	struct zcrx_area *area = zcrx_niov_area(niov);
 	struct io_ring_ctx *ctx = req->ctx;
+	u32 idx = net_iov_idx(niov);
 	struct io_uring_zcrx_cqe *zcqe;
 	struct io_uring_cqe *cqe;
 	u64 area_off;
@@ -97,10 +99,10 @@ int zcrx_post(struct io_kiocb *req, struct net_iov *niov, u32 off, u32 len)
 		return -ENOSPC;
 
 	page_pool_ref_netmem(net_iov_to_netmem(niov));
-	atomic_inc(zcrx_niov_user_refs(niov));
+	atomic_inc(&area->user_refs[idx]);
 
-	area_off = (u64)zcrx_niov_area(niov)->id << IORING_ZCRX_AREA_SHIFT;
-	area_off += zcrx_niov_off(niov) + off;
+	area_off = (u64)area->id << IORING_ZCRX_AREA_SHIFT;
+	area_off += ((u64)idx << area->ifq->niov_shift) + off;
 
 	cqe->user_data = req->cqe.user_data;
 	cqe->res = len;
@@ -115,76 +117,28 @@ static int zcrx_recv_copy(struct zcrx_recv_args *args, struct sk_buff *skb,
 			  int off, int len)
 {
 	int copied = 0;
-	int ret;
 
-	ret = zcrx_copy(args->req, args->ifq, skb, off, len, &copied);
+	args->err = zcrx_copy(args->req, args->ifq, skb, off, len, &copied);
 	args->copied += copied;
-	if (ret)
-		args->err = ret;
 	return copied;
 }
 
 static int zcrx_recv_niov(struct zcrx_recv_args *args, struct net_iov *niov,
 			  u32 off, u32 len)
 {
-	int ret;
-
 	/* Another provider's, or of a queue that feeds another ifq. */
-	if (niov->type != NET_IOV_IOURING ||
-	    zcrx_niov_area(niov)->ifq != args->ifq)
-		return -EFAULT;
+	if (unlikely(niov->type != NET_IOV_IOURING ||
+		     zcrx_niov_area(niov)->ifq != args->ifq)) {
+		args->err = -EFAULT;
+		return 0;
+	}
 
-	ret = zcrx_post(args->req, niov, off, len);
-	if (ret)
-		return ret;
+	args->err = zcrx_post(args->req, niov, off, len);
+	if (unlikely(args->err))
+		return 0;
 	args->delivered += len;
 	args->nr_cqes++;
 	return len;
-}
-
-static int zcrx_recv_one(struct zcrx_recv_args *args, struct sk_buff *skb,
-			 int off, int len);
-
-/* Deliver the piece of @skb that starts at @off, as much of it as lies in one
- * place and at most @len. Returns how much, or a negative error.
- */
-static int zcrx_recv_piece(struct zcrx_recv_args *args, struct sk_buff *skb,
-			   int off, int len)
-{
-	int start = skb_headlen(skb);
-	struct sk_buff *frag_iter;
-	int i;
-
-	if (off < start)
-		return zcrx_recv_copy(args, skb, off, min(len, start - off));
-
-	for (i = 0; i < skb_shinfo(skb)->nr_frags; i++) {
-		const skb_frag_t *frag = &skb_shinfo(skb)->frags[i];
-		int end = start + skb_frag_size(frag);
-
-		if (off >= end) {
-			start = end;
-			continue;
-		}
-
-		len = min(len, end - off);
-		if (!skb_frag_is_net_iov(frag))
-			return zcrx_recv_copy(args, skb, off, len);
-		return zcrx_recv_niov(args, skb_frag_net_iov(frag),
-				      skb_frag_off(frag) + off - start, len);
-	}
-
-	skb_walk_frags(skb, frag_iter) {
-		int end = start + frag_iter->len;
-
-		if (off < end)
-			return zcrx_recv_one(args, frag_iter, off - start,
-					     min(len, end - off));
-		start = end;
-	}
-
-	WARN_ON_ONCE(1);
-	return -EFAULT;
 }
 
 /* Deliver @len bytes of @skb from @off. Returns how many were, with the reason
@@ -193,19 +147,48 @@ static int zcrx_recv_piece(struct zcrx_recv_args *args, struct sk_buff *skb,
 static int zcrx_recv_one(struct zcrx_recv_args *args, struct sk_buff *skb,
 			 int off, int len)
 {
+	int start = skb_headlen(skb);	/* of what is looked at, in @skb */
+	struct sk_buff *frag_iter;
 	int done = 0;
+	int i;
 
-	while (done < len) {
-		int ret = zcrx_recv_piece(args, skb, off + done, len - done);
+	if (off < start)
+		done = zcrx_recv_copy(args, skb, off, min(len, start - off));
 
-		if (ret < 0) {
-			args->err = ret;
-			break;
-		}
-		done += ret;
-		if (args->err)
-			break;
+	for (i = 0; i < skb_shinfo(skb)->nr_frags; i++) {
+		const skb_frag_t *frag = &skb_shinfo(skb)->frags[i];
+		int size = skb_frag_size(frag);
+		int from = off + done - start;
+		int part;
+
+		if (done == len || args->err)
+			return done;
+		start += size;
+		if (from >= size)
+			continue;
+
+		part = min(len - done, size - from);
+		if (likely(skb_frag_is_net_iov(frag)))
+			done += zcrx_recv_niov(args, skb_frag_net_iov(frag),
+					       skb_frag_off(frag) + from, part);
+		else
+			done += zcrx_recv_copy(args, skb, off + done, part);
 	}
+
+	skb_walk_frags(skb, frag_iter) {
+		int size = frag_iter->len;
+		int from = off + done - start;
+
+		if (done == len || args->err)
+			return done;
+		start += size;
+		if (from < size)
+			done += zcrx_recv_one(args, frag_iter, from,
+					      min(len - done, size - from));
+	}
+
+	if (WARN_ON_ONCE(done < len && !args->err))
+		args->err = -EFAULT;
 	return done;
 }
 
@@ -215,6 +198,9 @@ static int zcrx_recv_skb(read_descriptor_t *desc, struct sk_buff *skb,
 	struct zcrx_recv_args *args = desc->arg.data;
 	int done;
 
+	/* The part of an skb that went before does not end the walk. */
+	if (unlikely(args->err))
+		return 0;
 	if (unlikely(args->nr_skbs++ == ZCRX_SKBS_PER_PASS)) {
 		args->stopped_early = true;
 		return 0;
