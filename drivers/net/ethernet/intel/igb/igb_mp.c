@@ -404,6 +404,7 @@ static struct sk_buff *igb_mp_get_skb(struct napi_struct *napi)
 	/* what napi_reuse_skb() leaves of the frame before */
 	napi->skb = NULL;
 	skb->unreadable = false;
+	skb->pp_recycle = false;
 	skb_clear_hash(skb);
 	skb_hwtstamps(skb)->hwtstamp = 0;
 	return skb;
