@@ -18,6 +18,7 @@ help:
 	@echo 'make kernel    build the kernel with the overlay, and the VM image'
 	@echo 'make bench     measure what a received byte costs'
 	@echo 'make bench-profile  which functions it is that cost'
+	@echo 'make bench-registration  what it costs to register an area'
 	@echo 'make shell     a prompt in a VM'
 	@echo "make vm RUN='COMMAND'  a command in a VM (see tests/vm/run --help;"
 	@echo '               its options go into VM_OPTIONS)'
@@ -148,12 +149,14 @@ run: kernel userland
 #
 # What a received byte costs: a table, and in build/bench CSV and a plot
 #
-.PHONY: bench bench-profile
+.PHONY: bench bench-profile bench-registration
 bench: kernel userland
 	@scripts/host-tools gnuplot-nox
 	@bench/run $(ROUNDS) $(MIB)
 bench-profile: kernel userland
 	@bench/profile $(MTU) $(MIB)
+bench-registration: kernel userland
+	@bench/registration $(SIZES)
 
 #
 # Development

@@ -3,10 +3,11 @@
  * A plugin for QEMU that counts the instructions a guest with one CPU executes,
  * by address, from one MARK_START to the next MARK_STOP (lib/mark.h).
  *
- *   -plugin blocks.so,out=FILE
+ *   -plugin blocks.so,out=FILE[,at=ADDRESS]...
  *
  * writes for each such stretch, once it is over, a line "section", and then
- * "ADDRESS INSTRUCTIONS" for each block of code that ran.
+ * "ADDRESS INSTRUCTIONS" for each block of code that ran. A stretch also ends,
+ * and another begins, where the code at a given address is run, 0x and all.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@
 
 #define MARK_SIZE	7
 #define INSN_MAX	15
+#define AT_MAX		8
 
 /* QEMU translates a block again now and then: it has several of these then. */
 struct block {
@@ -30,6 +32,8 @@ struct block {
 int qemu_plugin_version = QEMU_PLUGIN_VERSION;
 
 static struct block *blocks;
+static uint64_t at[AT_MAX];
+static unsigned int nr_at;
 static bool counting;
 static FILE *out;
 
@@ -45,13 +49,12 @@ static void start(unsigned int cpu, void *arg)
 	counting = true;
 }
 
-static void stop(unsigned int cpu, void *arg)
+static void next(unsigned int cpu, void *arg)
 {
 	struct block *b;
 
 	if (!counting)
 		return;
-	counting = false;
 	fprintf(out, "section\n");
 	for (b = blocks; b; b = b->next) {
 		if (b->runs)
@@ -61,6 +64,12 @@ static void stop(unsigned int cpu, void *arg)
 		b->runs = 0;
 	}
 	fflush(out);
+}
+
+static void stop(unsigned int cpu, void *arg)
+{
+	next(cpu, arg);
+	counting = false;
 }
 
 static struct block *block_new(uint64_t address, uint64_t insns)
@@ -103,6 +112,16 @@ static qemu_plugin_exec_cb marks(const uint8_t *code, size_t size)
 	return which == MARK_START ? start : which == MARK_STOP ? stop : NULL;
 }
 
+static bool is_at(uint64_t address)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_at; i++)
+		if (at[i] == address)
+			return true;
+	return false;
+}
+
 static void count_insns(struct qemu_plugin_tb *tb, size_t n)
 {
 	size_t i;
@@ -128,7 +147,8 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 		qemu_plugin_exec_cb mark;
 
 		qemu_plugin_insn_data(insn, code, sizeof(code));
-		mark = marks(code, size);
+		mark = is_at(qemu_plugin_insn_vaddr(insn)) ? next :
+		       marks(code, size);
 		if (mark)
 			qemu_plugin_register_vcpu_insn_exec_cb(insn, mark,
 							       QEMU_PLUGIN_CB_NO_REGS,
@@ -147,14 +167,26 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info_t *info,
 			int argc, char **argv)
 {
-	if (argc != 1 || strncmp(argv[0], "out=", 4)) {
-		fprintf(stderr, "blocks: it takes out=FILE\n");
-		return -1;
+	int i;
+
+	for (i = 0; i < argc; i++) {
+		if (!strncmp(argv[i], "out=", 4)) {
+			out = fopen(argv[i] + 4, "we");
+			if (!out) {
+				fprintf(stderr, "blocks: %s: %s\n", argv[i] + 4,
+					strerror(errno));
+				return -1;
+			}
+		} else if (!strncmp(argv[i], "at=", 3) && nr_at < AT_MAX) {
+			at[nr_at++] = strtoull(argv[i] + 3, NULL, 0);
+		} else {
+			fprintf(stderr, "blocks: %s: not known, or too many\n",
+				argv[i]);
+			return -1;
+		}
 	}
-	out = fopen(argv[0] + 4, "we");
 	if (!out) {
-		fprintf(stderr, "blocks: %s: %s\n", argv[0] + 4,
-			strerror(errno));
+		fprintf(stderr, "blocks: it needs out=FILE\n");
 		return -1;
 	}
 	qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
