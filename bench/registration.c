@@ -54,6 +54,19 @@ static unsigned long long free_memory(void)
 	return (unsigned long long)info.freeram * info.mem_unit;
 }
 
+/* What the registration before gave back may still be on its way. */
+static void settle(void)
+{
+	unsigned long long last = 0, now_free = free_memory();
+	unsigned int tries;
+
+	for (tries = 0; tries < 50 && now_free != last; tries++) {
+		last = now_free;
+		usleep(100 * 1000);
+		now_free = free_memory();
+	}
+}
+
 static int measure(const struct area *area, unsigned int ifindex,
 		   long long *instructions, long long *memory)
 {
@@ -74,6 +87,7 @@ static int measure(const struct area *area, unsigned int ifindex,
 	zc_reg_init(&reg, ifindex, BENCH_RXQ, RQ_ENTRIES, area, region,
 		    region_len);
 
+	settle();
 	free_before = free_memory();
 	*instructions = now();
 	mark_start();
