@@ -3,7 +3,9 @@
  * The sender, in a VM of its own: to each who connects it sends the same
  * stream, until the other side has had enough.
  *
- *   sender PORT MTU
+ *   sender [MTU [IF [ADDRESS]]]
+ *
+ * An MTU of 0, or none, leaves the interface's as it is.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -34,23 +36,22 @@ static void send_for_ever(int fd)
 
 int main(int argc, char **argv)
 {
+	int mtu = argc > 1 ? atoi(argv[1]) : 0;
+	const char *ifname = argc > 2 ? argv[2] : SOURCE_IF;
+	const char *addr = argc > 3 ? argv[3] : SOURCE_ADDR;
 	int listener, fd, ret;
 
-	if (argc != 3) {
-		fprintf(stderr, "usage: %s PORT MTU\n", argv[0]);
-		return 2;
-	}
-	ret = net_set_mtu(SOURCE_IF, atoi(argv[2]));
+	ret = mtu ? net_set_mtu(ifname, mtu) : 0;
 	if (ret) {
-		fprintf(stderr, "sender: MTU %s on %s: %s\n", argv[2],
-			SOURCE_IF, strerror(-ret));
+		fprintf(stderr, "sender: MTU %d on %s: %s\n", mtu, ifname,
+			strerror(-ret));
 		return 1;
 	}
 	stream_init(&stream, SOURCE_SEED);
-	listener = tcp_listen(SOURCE_ADDR, atoi(argv[1]));
+	listener = tcp_listen(addr, SOURCE_PORT);
 	if (listener < 0) {
-		fprintf(stderr, "sender: port %s: %s\n", argv[1],
-			strerror(-listener));
+		fprintf(stderr, "sender: port %d of %s: %s\n", SOURCE_PORT,
+			addr, strerror(-listener));
 		return 1;
 	}
 	for (;;) {

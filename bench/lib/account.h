@@ -4,21 +4,19 @@
 
 #include <stdint.h>
 
-/*
- * Where the time of the machine's only CPU went, in ns. Where the clock counts
- * instructions (tests/vm/run --icount), a ns is an instruction.
- */
+/* Where the time of the machine's CPUs went, in ns. */
 struct account {
-	uint64_t clock;
-	uint64_t idle;
+	uint64_t clock;		/* what passed */
+	uint64_t idle;		/* of all CPUs, as what follows */
 	uint64_t user;		/* this process */
 	uint64_t system;	/* this process, without interrupts */
-	uint64_t rest;		/* interrupts, softirqs, kernel threads */
+	uint64_t rest;		/* interrupts, softirqs, all other tasks */
+	uint64_t cycles;	/* busy ones, or 0 where nothing counts them */
 };
 
 /*
  * Opens the sources. Returns 0, or -errno after saying on stderr what is
- * missing: more than one CPU cannot be accounted for.
+ * missing. It also says so if the CPU is emulated: then time means little.
  */
 int account_open(void);
 

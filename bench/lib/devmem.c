@@ -22,7 +22,7 @@ static int take(void *arg, const void *data, size_t len)
 
 static int setup(struct bench *b)
 {
-	unsigned int ifindex = if_nametoindex(BENCH_IF);
+	unsigned int ifindex = if_nametoindex(bench_if);
 	int ret;
 
 	dm = (struct devmem) {
@@ -31,14 +31,14 @@ static int setup(struct bench *b)
 		.arg = b,
 	};
 	b->failed = "wait for the queue";
-	ret = queue_wait_free(ifindex, BENCH_RXQ, PATIENCE_MS);
+	ret = queue_wait_free(ifindex, bench_rxq, PATIENCE_MS);
 	if (ret)
 		return ret;
 	ret = area_open(&area, AREA_UDMABUF, b->area_len, &b->failed);
 	if (ret)
 		return ret;
 	b->failed = "binding of the dma-buf";
-	binding = netdev_bind_rx(ifindex, BENCH_RXQ, area.dmabuf_fd,
+	binding = netdev_bind_rx(ifindex, bench_rxq, area.dmabuf_fd,
 				 &dm.dmabuf_id);
 	if (binding < 0) {
 		area_close(&area);

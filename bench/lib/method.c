@@ -4,6 +4,9 @@
 
 #include "method.h"
 
+const char *bench_if = BENCH_IF;
+unsigned int bench_rxq = BENCH_RXQ;
+
 int bench_take(struct bench *b, const void *data, size_t len)
 {
 	size_t bad;

@@ -52,7 +52,11 @@ extern const struct bench_method method_recv, method_trunc, method_epoll,
 /* Payload that the next bytes of the stream are; counts them. */
 int bench_take(struct bench *b, const void *data, size_t len);
 
+/* Where zero-copy receive takes its queue; another may be named. */
 #define BENCH_IF	"eth0"
 #define BENCH_RXQ	1
+
+extern const char *bench_if;
+extern unsigned int bench_rxq;
 
 #endif /* BENCH_METHOD_H */

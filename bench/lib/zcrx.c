@@ -14,15 +14,15 @@ static struct zc zc;
 static int setup(struct bench *b, enum area_kind kind)
 {
 	const struct zc_config cfg = {
-		.ifname = BENCH_IF,
-		.rxq = BENCH_RXQ,
+		.ifname = bench_if,
+		.rxq = bench_rxq,
 		.kind = kind,
 		.area_len = b->area_len,
 	};
 	int ret;
 
 	b->failed = "wait for the queue";
-	ret = queue_wait_free(if_nametoindex(BENCH_IF), BENCH_RXQ, PATIENCE_MS);
+	ret = queue_wait_free(if_nametoindex(bench_if), bench_rxq, PATIENCE_MS);
 	if (!ret) {
 		ret = zc_open(&zc, &cfg);
 		b->failed = zc.failed;

@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A plugin for QEMU that counts the instructions a guest with one CPU executes,
- * by address, from one MARK_START to the next MARK_STOP (lib/mark.h).
+ * by address and context, from one MARK_START to the next MARK_STOP
+ * (lib/mark.h).
  *
- *   -plugin blocks.so,out=FILE[,at=ADDRESS]...
+ *   -plugin blocks.so,out=FILE[,HOOK=ADDRESS]...
  *
  * writes for each such stretch, once it is over, a line "section", and then
- * "ADDRESS INSTRUCTIONS" for each block of code that ran. A stretch also ends,
- * and another begins, where the code at a given address is run, 0x and all.
+ * "ADDRESS TASK INTERRUPT IDLE" for each block of code that ran: how many of
+ * its instructions did in which context. It knows the context from what the
+ * code at given addresses, 0x and all, does when it is run:
+ *
+ *   enter, leave	an interrupt or softirq begins, ends; they nest
+ *   idle, wake		the idle task begins to do nothing, has something to do
+ *   at			the stretch ends, and another begins
  */
 #include <errno.h>
 #include <stdio.h>
@@ -19,29 +25,68 @@
 
 #define MARK_SIZE	7
 #define INSN_MAX	15
-#define AT_MAX		8
+#define HOOKS_MAX	16
+
+enum context { TASK, INTERRUPT, IDLE, NR_CONTEXTS };
 
 /* QEMU translates a block again now and then: it has several of these then. */
 struct block {
 	struct block *next;
 	uint64_t address;
 	uint64_t insns;
-	uint64_t runs;
+	uint64_t runs[NR_CONTEXTS];
 };
 
 int qemu_plugin_version = QEMU_PLUGIN_VERSION;
 
 static struct block *blocks;
-static uint64_t at[AT_MAX];
-static unsigned int nr_at;
+static struct {
+	uint64_t address;
+	qemu_plugin_exec_cb cb;
+} hooks[HOOKS_MAX];
+static unsigned int nr_hooks;
 static bool counting;
 static FILE *out;
+
+static unsigned int depth;	/* of interrupts */
+static bool idle;
+static enum context context;	/* what these two make */
 
 static void run(unsigned int cpu, void *arg)
 {
 	struct block *b = arg;
 
-	b->runs += counting;
+	b->runs[context] += counting;
+}
+
+static void set_context(void)
+{
+	context = depth ? INTERRUPT : idle ? IDLE : TASK;
+}
+
+static void enter(unsigned int cpu, void *arg)
+{
+	depth++;
+	set_context();
+}
+
+/* An exception that is none may end as an interrupt does. */
+static void leave(unsigned int cpu, void *arg)
+{
+	depth -= !!depth;
+	set_context();
+}
+
+static void go_idle(unsigned int cpu, void *arg)
+{
+	idle = true;
+	set_context();
+}
+
+static void wake(unsigned int cpu, void *arg)
+{
+	idle = false;
+	set_context();
 }
 
 static void start(unsigned int cpu, void *arg)
@@ -57,11 +102,15 @@ static void next(unsigned int cpu, void *arg)
 		return;
 	fprintf(out, "section\n");
 	for (b = blocks; b; b = b->next) {
-		if (b->runs)
-			fprintf(out, "%016llx %llu\n",
+		if (b->runs[TASK] || b->runs[INTERRUPT] || b->runs[IDLE])
+			fprintf(out, "%016llx %llu %llu %llu\n",
 				(unsigned long long)b->address,
-				(unsigned long long)(b->runs * b->insns));
-		b->runs = 0;
+				(unsigned long long)(b->runs[TASK] * b->insns),
+				(unsigned long long)(b->runs[INTERRUPT] *
+						     b->insns),
+				(unsigned long long)(b->runs[IDLE] *
+						     b->insns));
+		memset(b->runs, 0, sizeof(b->runs));
 	}
 	fflush(out);
 }
@@ -112,14 +161,14 @@ static qemu_plugin_exec_cb marks(const uint8_t *code, size_t size)
 	return which == MARK_START ? start : which == MARK_STOP ? stop : NULL;
 }
 
-static bool is_at(uint64_t address)
+static qemu_plugin_exec_cb hook_at(uint64_t address)
 {
 	unsigned int i;
 
-	for (i = 0; i < nr_at; i++)
-		if (at[i] == address)
-			return true;
-	return false;
+	for (i = 0; i < nr_hooks; i++)
+		if (hooks[i].address == address)
+			return hooks[i].cb;
+	return NULL;
 }
 
 static void count_insns(struct qemu_plugin_tb *tb, size_t n)
@@ -147,8 +196,9 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 		qemu_plugin_exec_cb mark;
 
 		qemu_plugin_insn_data(insn, code, sizeof(code));
-		mark = is_at(qemu_plugin_insn_vaddr(insn)) ? next :
-		       marks(code, size);
+		mark = hook_at(qemu_plugin_insn_vaddr(insn));
+		if (!mark)
+			mark = marks(code, size);
 		if (mark)
 			qemu_plugin_register_vcpu_insn_exec_cb(insn, mark,
 							       QEMU_PLUGIN_CB_NO_REGS,
@@ -164,6 +214,32 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 		count_insns(tb, n);
 }
 
+static bool add_hook(const char *arg)
+{
+	static const struct {
+		const char *name;
+		qemu_plugin_exec_cb cb;
+	} kinds[] = {
+		{ "enter=", enter },
+		{ "leave=", leave },
+		{ "idle=", go_idle },
+		{ "wake=", wake },
+		{ "at=", next },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		size_t len = strlen(kinds[i].name);
+
+		if (strncmp(arg, kinds[i].name, len) || nr_hooks == HOOKS_MAX)
+			continue;
+		hooks[nr_hooks].address = strtoull(arg + len, NULL, 0);
+		hooks[nr_hooks++].cb = kinds[i].cb;
+		return true;
+	}
+	return false;
+}
+
 int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info_t *info,
 			int argc, char **argv)
 {
@@ -177,9 +253,7 @@ int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info_t *info,
 					strerror(errno));
 				return -1;
 			}
-		} else if (!strncmp(argv[i], "at=", 3) && nr_at < AT_MAX) {
-			at[nr_at++] = strtoull(argv[i] + 3, NULL, 0);
-		} else {
+		} else if (!add_hook(argv[i])) {
 			fprintf(stderr, "blocks: %s: not known, or too many\n",
 				argv[i]);
 			return -1;
