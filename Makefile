@@ -16,9 +16,12 @@ help:
 	@echo 'make check     build everything, and run all tests; with FULL=1'
 	@echo '               also those that compare with a stock kernel'
 	@echo 'make kernel    build the kernel with the overlay, and the VM image'
-	@echo 'make bench     measure what a received byte costs'
+	@echo 'make bench     measure what a received byte costs, in instructions;'
+	@echo '               with WALL=1 in time and cycles'
+	@echo 'make bench-check  whether it became more'
 	@echo 'make bench-profile  which functions it is that cost'
 	@echo 'make bench-registration  what it costs to register an area'
+	@echo 'make bench-scale  whether the size of the area or connections matter'
 	@echo 'make shell     a prompt in a VM'
 	@echo "make vm RUN='COMMAND'  a command in a VM (see tests/vm/run --help;"
 	@echo '               its options go into VM_OPTIONS)'
@@ -149,14 +152,18 @@ run: kernel userland
 #
 # What a received byte costs: a table, and in build/bench CSV and a plot
 #
-.PHONY: bench bench-profile bench-registration
+.PHONY: bench bench-check bench-profile bench-registration bench-scale
 bench: kernel userland
 	@scripts/host-tools gnuplot-nox
-	@bench/run $(ROUNDS) $(MIB)
+	@bench/run $(if $(WALL),--wall) $(ROUNDS) $(MIB)
+bench-check: kernel userland
+	@bench/check
 bench-profile: kernel userland
 	@bench/profile $(MTU) $(MIB)
 bench-registration: kernel userland
 	@bench/registration $(SIZES)
+bench-scale: kernel userland
+	@bench/scale
 
 #
 # Development
