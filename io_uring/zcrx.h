@@ -15,6 +15,9 @@ void io_zcrx_ctx_init(struct io_ring_ctx *ctx);
 void io_zcrx_ctx_exit(struct io_ring_ctx *ctx);
 int io_zcrx_register_ifq(struct io_ring_ctx *ctx, void __user *arg,
 			 unsigned int nr_args);
+int io_zcrx_ctrl(struct io_ring_ctx *ctx, void __user *arg,
+		 unsigned int nr_args);
+int io_uring_query(void __user *arg, unsigned int nr_args);
 void io_zcrx_show_fdinfo(struct io_ring_ctx *ctx, struct seq_file *m);
 void *io_zcrx_region_ptr(struct io_ring_ctx *ctx, loff_t off);
 int io_zcrx_mmap(struct io_ring_ctx *ctx, struct vm_area_struct *vma);
@@ -34,6 +37,17 @@ static inline int io_zcrx_register_ifq(struct io_ring_ctx *ctx,
 				       void __user *arg, unsigned int nr_args)
 {
 	return -EOPNOTSUPP;
+}
+
+static inline int io_zcrx_ctrl(struct io_ring_ctx *ctx, void __user *arg,
+			       unsigned int nr_args)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline int io_uring_query(void __user *arg, unsigned int nr_args)
+{
+	return -EINVAL;
 }
 
 static inline void io_zcrx_show_fdinfo(struct io_ring_ctx *ctx,

@@ -5,10 +5,10 @@
  */
 
 #include <linux/io_uring_types.h>
-#include <linux/nospec.h>
 #include <linux/overflow.h>
 #include <linux/scatterlist.h>
 #include <linux/slab.h>
+#include <linux/uaccess.h>
 #include <linux/vmalloc.h>
 #include <net/page_pool/helpers.h>
 
@@ -38,9 +38,12 @@ static int zcrx_area_check(const struct io_uring_zcrx_area_reg *reg)
 static int zcrx_area_import(struct zcrx_area *area,
 			    const struct io_uring_zcrx_area_reg *reg)
 {
-	if (reg->flags & IORING_ZCRX_AREA_DMABUF)
-		return zcrx_mem_import_dmabuf(&area->mem, reg);
-	return zcrx_mem_import_user(&area->mem, &area->ifq->acct, reg);
+	if (!(reg->flags & IORING_ZCRX_AREA_DMABUF))
+		return zcrx_mem_import_user(&area->mem, &area->ifq->acct, reg);
+	/* It is for DMA, and there is nobody to do it. */
+	if (!area->ifq->dev)
+		return -EINVAL;
+	return zcrx_mem_import_dmabuf(&area->mem, reg);
 }
 
 static int zcrx_area_alloc_niovs(struct zcrx_area *area)
@@ -66,29 +69,27 @@ static int zcrx_area_alloc_niovs(struct zcrx_area *area)
 }
 
 /**
- * zcrx_area_create() - import memory as an area of an ifq
- * @ifq: the ifq, which owns the area from then on
+ * zcrx_area_create() - import memory as an area for an ifq
+ * @ifq: the ifq, whose user pays
  * @reg: what user space asks for
  *
- * Return: 0, or a negative error as in the ABI's order.
+ * Return: the area, which the caller owns, or a negative error as in the ABI's
+ * order.
  */
-int zcrx_area_create(struct zcrx_ifq *ifq,
-		     const struct io_uring_zcrx_area_reg *reg)
+struct zcrx_area *zcrx_area_create(struct zcrx_ifq *ifq,
+				   const struct io_uring_zcrx_area_reg *reg)
 {
 	struct zcrx_area *area;
 	int ret;
 
 	ret = zcrx_area_check(reg);
 	if (ret)
-		return ret;
-	if (ifq->nr_areas == ZCRX_AREAS_MAX)
-		return -ENOSPC;
+		return ERR_PTR(ret);
 
 	area = kzalloc(sizeof(*area), GFP_KERNEL_ACCOUNT);
 	if (!area)
-		return -ENOMEM;
+		return ERR_PTR(-ENOMEM);
 	area->ifq = ifq;
-	area->id = ifq->nr_areas;
 	spin_lock_init(&area->free_lock);
 
 	ret = zcrx_area_import(area, reg);
@@ -98,14 +99,73 @@ int zcrx_area_create(struct zcrx_ifq *ifq,
 	ret = zcrx_area_alloc_niovs(area);
 	if (ret)
 		goto err_free;
-
-	ifq->areas[area->id] = area;
-	/* pairs with zcrx_area_find() */
-	smp_store_release(&ifq->nr_areas, ifq->nr_areas + 1);
-	return 0;
+	return area;
 
 err_free:
 	zcrx_area_free(area);
+	return ERR_PTR(ret);
+}
+
+/* Give an area the place @id in the ifq, 1 if it was taken meanwhile; ifq->lock
+ * is held.
+ */
+static int zcrx_area_add_as(struct zcrx_area *area, unsigned int id)
+{
+	struct zcrx_ifq *ifq = area->ifq;
+	int ret;
+
+	if (ifq->nr_areas != id)
+		return 1;
+	/* A pool syncs all its buffers for the CPU, or none. */
+	if (id && area->mem.ops != ifq->areas[0]->mem.ops)
+		return -EINVAL;
+
+	area->id = id;
+	if (ifq->mapped) {
+		ret = zcrx_area_map(area);
+		if (ret)
+			return ret;
+	}
+	ifq->areas[id] = area;
+	/* pairs with zcrx_ifq_nr_areas() */
+	smp_store_release(&ifq->nr_areas, id + 1);
+	return 0;
+}
+
+/**
+ * zcrx_area_add() - let the ifq that an area was made for use it
+ * @area: the area, which the ifq owns if this succeeds
+ * @token: where user space wants the area's token, or NULL
+ *
+ * The NIC may have buffers of it at once, so there is no way back, and the
+ * token is written before. Not under ifq->lock, which RTNL's owners want: user
+ * space may make the write take as long as it likes.
+ *
+ * Return: 0, -ENOSPC (too many areas), -EINVAL (another kind of memory than
+ * that of the first area), -EFAULT (@token), or why it cannot be mapped.
+ */
+int zcrx_area_add(struct zcrx_area *area, u64 __user *token)
+{
+	struct zcrx_ifq *ifq = area->ifq;
+	int ret;
+
+	do {
+		unsigned int id = zcrx_ifq_nr_areas(ifq);
+
+		if (id == ZCRX_AREAS_MAX) {
+			ret = -ENOSPC;
+			break;
+		}
+		if (token && put_user((u64)id << IORING_ZCRX_AREA_SHIFT, token))
+			return -EFAULT;
+
+		mutex_lock(&ifq->lock);
+		ret = zcrx_area_add_as(area, id);
+		mutex_unlock(&ifq->lock);
+	} while (ret > 0);
+
+	if (ret && token && put_user(0, token))
+		ret = -EFAULT;
 	return ret;
 }
 
@@ -166,31 +226,6 @@ int zcrx_area_map(struct zcrx_area *area)
 	if (ret)
 		area->mem.ops->unmap(&area->mem, dev);
 	return ret;
-}
-
-/**
- * zcrx_area_find() - turn an offset of user space into a net_iov
- * @ifq: the ifq
- * @off: area id and offset into the area, as in CQEs and refill entries
- *
- * Return: the net_iov, or NULL if there is none.
- */
-struct net_iov *zcrx_area_find(struct zcrx_ifq *ifq, u64 off)
-{
-	u64 idx = (off & ~IORING_ZCRX_AREA_MASK) >> ifq->niov_shift;
-	unsigned int id = off >> IORING_ZCRX_AREA_SHIFT;
-	/* pairs with zcrx_area_create() */
-	unsigned int nr_areas = smp_load_acquire(&ifq->nr_areas);
-	struct zcrx_area *area;
-
-	if (unlikely(id >= nr_areas))
-		return NULL;
-	area = ifq->areas[array_index_nospec(id, nr_areas)];
-
-	if (unlikely(idx >= area->nia.num_niovs))
-		return NULL;
-	idx = array_index_nospec(idx, area->nia.num_niovs);
-	return &area->nia.niovs[idx];
 }
 
 /* Take a net_iov off the free list, NULL if it is empty. The caller owns its
@@ -263,11 +298,12 @@ void zcrx_area_scrub(struct zcrx_area *area)
 		struct net_iov *niov = &area->nia.niovs[i];
 		int nr;
 
+		if (!(i % 4096))
+			cond_resched();
 		if (!atomic_read(&area->user_refs[i]))
 			continue;
 		nr = atomic_xchg(&area->user_refs[i], 0);
 		if (nr && !page_pool_unref_netmem(net_iov_to_netmem(niov), nr))
 			zcrx_niov_put_unrefed(niov);
-		cond_resched();
 	}
 }

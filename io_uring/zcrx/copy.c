@@ -16,9 +16,10 @@
 
 static struct net_iov *zcrx_copy_take_free(struct zcrx_ifq *ifq)
 {
+	unsigned int nr_areas = zcrx_ifq_nr_areas(ifq);
 	unsigned int i;
 
-	for (i = 0; i < ifq->nr_areas; i++) {
+	for (i = 0; i < nr_areas; i++) {
 		struct zcrx_area *area = ifq->areas[i];
 		struct net_iov *niov;
 
@@ -75,12 +76,13 @@ static int zcrx_copy_post(struct io_kiocb *req, struct net_iov *niov,
  * @off: offset of the payload in @skb
  * @len: its length; all of it readable by the CPU
  * @copied: how much was handed out, also on failure
+ * @nr_copies: grows by the pieces it was handed out in
  *
  * Return: 0, -ENOMEM (no free buffer the CPU can write to), -ENOSPC (CQ full),
  * or -EFAULT.
  */
 int zcrx_copy(struct io_kiocb *req, struct zcrx_ifq *ifq, struct sk_buff *skb,
-	      int off, int len, int *copied)
+	      int off, int len, int *copied, unsigned int *nr_copies)
 {
 	int niov_len = 1 << ifq->niov_shift;
 
@@ -103,7 +105,7 @@ int zcrx_copy(struct io_kiocb *req, struct zcrx_ifq *ifq, struct sk_buff *skb,
 		off += part;
 		len -= part;
 		*copied += part;
-		atomic64_inc(&ifq->counters.cqes);
+		(*nr_copies)++;
 	}
 	return 0;
 }

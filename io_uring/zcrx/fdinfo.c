@@ -37,7 +37,7 @@ static void zcrx_show_ifq(struct seq_file *m, unsigned long id,
 	s64 in_flight;
 	unsigned int i;
 
-	for (i = 0; i < ifq->nr_areas; i++)
+	for (i = 0; i < zcrx_ifq_nr_areas(ifq); i++)
 		zcrx_area_usage(ifq->areas[i], &usage);
 	/* The parts were not read at one moment. */
 	in_flight = usage.buffers - usage.free - usage.held;

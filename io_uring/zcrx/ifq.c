@@ -33,7 +33,7 @@ static void zcrx_account_release(struct zcrx_account *acct)
  * zcrx_ifq_alloc() - make an empty ifq
  * @ctx: the ring that registers it, whose user pays for pinned memory
  *
- * Return: the ifq with one reference, or NULL.
+ * Return: the ifq with one reference and one user, or NULL.
  */
 struct zcrx_ifq *zcrx_ifq_alloc(struct io_ring_ctx *ctx)
 {
@@ -44,6 +44,7 @@ struct zcrx_ifq *zcrx_ifq_alloc(struct io_ring_ctx *ctx)
 		return NULL;
 
 	refcount_set(&ifq->refs, 1);
+	refcount_set(&ifq->users, 1);
 	ifq->niov_shift = PAGE_SHIFT;
 	mutex_init(&ifq->lock);
 	INIT_LIST_HEAD(&ifq->queues);
@@ -68,9 +69,19 @@ void zcrx_ifq_put(struct zcrx_ifq *ifq)
 	for (i = 0; i < ifq->nr_areas; i++)
 		zcrx_area_free(ifq->areas[i]);
 	put_device(ifq->dev);
+	zcrx_events_free(ifq);
 	zcrx_account_release(&ifq->acct);
 	mutex_destroy(&ifq->lock);
 	kfree(ifq);
+}
+
+/* One more ring or exported fd uses the ifq, as somebody does already. It ends
+ * with zcrx_ifq_unregister().
+ */
+void zcrx_ifq_use(struct zcrx_ifq *ifq)
+{
+	refcount_inc(&ifq->users);
+	zcrx_ifq_get(ifq);
 }
 
 /* Say which device the areas are for, before they are mapped. */
@@ -140,15 +151,13 @@ static void zcrx_ifq_scrub(struct zcrx_ifq *ifq)
 		zcrx_area_scrub(ifq->areas[i]);
 }
 
-/**
- * zcrx_ifq_unregister() - a ring lets go of an ifq
- * @ifq: the ifq, no longer to be found by its id
+/* Nobody uses the ifq any more.
  *
  * What the user held goes home before the queues are closed, so that it is
  * free as soon as the pools are, and again after: a CQE may have been posted
  * in between. Only skbs keep buffers from then on.
  */
-void zcrx_ifq_unregister(struct zcrx_ifq *ifq)
+static void zcrx_ifq_close(struct zcrx_ifq *ifq)
 {
 	struct zcrx_queue *queue, *tmp;
 	LIST_HEAD(queues);
@@ -165,5 +174,18 @@ void zcrx_ifq_unregister(struct zcrx_ifq *ifq)
 	}
 
 	zcrx_ifq_scrub(ifq);
+}
+
+/**
+ * zcrx_ifq_unregister() - a ring or an exported fd lets go of an ifq
+ * @ifq: the ifq, no longer to be found by this user
+ *
+ * The last one to leave closes it. What an earlier one held stays the users':
+ * they all return buffers through the same refill ring.
+ */
+void zcrx_ifq_unregister(struct zcrx_ifq *ifq)
+{
+	if (refcount_dec_and_test(&ifq->users))
+		zcrx_ifq_close(ifq);
 	zcrx_ifq_put(ifq);
 }

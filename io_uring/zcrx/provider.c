@@ -46,15 +46,15 @@ static netmem_ref zcrx_alloc_netmems(struct page_pool *pp, gfp_t gfp)
 
 	left -= zcrx_rq_fill_pool(queue, pp, left);
 
-	/* A ring that gave anything keeps the free list for copies.
-	 * Pairs with zcrx_area_create().
-	 */
-	nr_areas = pp->alloc.count ? 0 : smp_load_acquire(&ifq->nr_areas);
+	/* A ring that gave anything keeps the free list for copies. */
+	nr_areas = pp->alloc.count ? 0 : zcrx_ifq_nr_areas(ifq);
 	for (i = 0; i < nr_areas && left; i++)
 		left -= zcrx_area_fill_pool(ifq->areas[i], pp, left);
 
-	if (unlikely(!pp->alloc.count))
+	if (unlikely(!pp->alloc.count)) {
+		zcrx_event_raise(ifq, ZCRX_EVENT_ALLOC_FAIL);
 		return 0;
+	}
 
 	zcrx_sync_for_device(pp);
 	return pp->alloc.cache[--pp->alloc.count];

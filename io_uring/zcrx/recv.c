@@ -37,6 +37,7 @@ struct zcrx_recv_args {
 	bool			stopped_early;
 	u64			delivered;
 	u64			copied;
+	unsigned int		nr_copies;
 	unsigned int		nr_cqes;
 };
 
@@ -118,7 +119,8 @@ static int zcrx_recv_copy(struct zcrx_recv_args *args, struct sk_buff *skb,
 {
 	int copied = 0;
 
-	args->err = zcrx_copy(args->req, args->ifq, skb, off, len, &copied);
+	args->err = zcrx_copy(args->req, args->ifq, skb, off, len, &copied,
+			      &args->nr_copies);
 	args->copied += copied;
 	return copied;
 }
@@ -289,10 +291,11 @@ static int zcrx_recv(struct io_kiocb *req, struct zcrx_ifq *ifq,
 
 	if (args.delivered)
 		atomic64_add(args.delivered, &ifq->counters.delivered);
-	if (args.nr_cqes)
-		atomic64_add(args.nr_cqes, &ifq->counters.cqes);
+	if (args.nr_cqes + args.nr_copies)
+		atomic64_add(args.nr_cqes + args.nr_copies,
+			     &ifq->counters.cqes);
 	if (unlikely(args.copied))
-		atomic64_add(args.copied, &ifq->counters.copied);
+		zcrx_count_copies(ifq, args.nr_copies, args.copied);
 	return ret;
 }
 

@@ -22,12 +22,15 @@
  */
 
 #include <linux/io_uring_types.h>
+#include <linux/nospec.h>
 #include <net/page_pool/helpers.h>
 
 #include "zcrx.h"
 
-#define ZCRX_RQ_TAIL_OFF	64
-#define ZCRX_RQ_HDR_SIZE	128
+#define ZCRX_RQ_TAIL_OFF	ZCRX_RQ_HDR_ALIGN
+
+/* How many entries to take before softirqs have their turn. */
+#define ZCRX_RQ_BATCH		256
 
 /**
  * zcrx_rq_init() - set a refill ring up
@@ -43,11 +46,9 @@ int zcrx_rq_init(struct zcrx_rq *rq, struct zcrx_account *acct,
 		 u32 nr_entries, const struct io_uring_region_desc *desc,
 		 struct io_uring_zcrx_offsets *offsets)
 {
-	size_t size = ZCRX_RQ_HDR_SIZE +
-		      (size_t)nr_entries * sizeof(*rq->rqes);
 	int ret;
 
-	if (desc->size < size)
+	if (desc->size < zcrx_rq_size(nr_entries))
 		return -EINVAL;
 
 	ret = zcrx_region_create(&rq->region, acct, desc);
@@ -72,22 +73,27 @@ void zcrx_rq_free(struct zcrx_rq *rq, struct zcrx_account *acct)
 	zcrx_region_free(&rq->region, acct);
 }
 
-/* The net_iov that an entry gives back, its user reference dropped. */
-static struct net_iov *zcrx_rq_take(struct zcrx_ifq *ifq,
+/* The net_iov that an entry gives back, its user reference dropped. For one of
+ * the first @nr_areas areas.
+ */
+static struct net_iov *zcrx_rq_take(struct zcrx_ifq *ifq, unsigned int nr_areas,
 				    const struct io_uring_zcrx_rqe *rqe)
 {
 	u64 off = READ_ONCE(rqe->off);
-	struct net_iov *niov;
+	u64 idx = (off & ~IORING_ZCRX_AREA_MASK) >> ifq->niov_shift;
+	unsigned int id = off >> IORING_ZCRX_AREA_SHIFT;
+	struct zcrx_area *area;
 
-	if (unlikely(READ_ONCE(rqe->__pad)))
+	if (unlikely(READ_ONCE(rqe->__pad) || id >= nr_areas))
 		return NULL;
+	area = ifq->areas[array_index_nospec(id, nr_areas)];
 
-	niov = zcrx_area_find(ifq, off);
-	if (unlikely(!niov))
+	if (unlikely(idx >= area->nia.num_niovs))
 		return NULL;
-	if (unlikely(!atomic_add_unless(zcrx_niov_user_refs(niov), -1, 0)))
+	idx = array_index_nospec(idx, area->nia.num_niovs);
+	if (unlikely(!atomic_add_unless(&area->user_refs[idx], -1, 0)))
 		return NULL;
-	return niov;
+	return &area->nia.niovs[idx];
 }
 
 /* Put a net_iov that came back into the cache of @pp. False if it is another
@@ -105,26 +111,32 @@ static bool zcrx_pool_cache(struct page_pool *pp, struct net_iov *niov)
 	return true;
 }
 
-/* Take entries off the ring until @max buffers are in the cache of @pp, or,
- * without a pool, on the free list. Returns how many there are.
+/* Take up to *@entries off the ring, until @max buffers are in the cache of @pp,
+ * or, without a pool, on the free list. Returns how many there are, and in
+ * *@entries how many were taken.
  */
 static unsigned int zcrx_rq_consume(struct zcrx_queue *queue,
-				    struct page_pool *pp, unsigned int max)
+				    struct page_pool *pp, unsigned int max,
+				    u32 *entries)
 {
 	struct zcrx_rq *rq = &queue->rq;
-	unsigned int count = 0;
+	unsigned int count = 0, nr_areas;
 	u32 head, mask, left;
 
 	spin_lock_bh(&rq->lock);
 	head = rq->cached_head;
 	mask = rq->nr_entries - 1;
 	/* (A) */
-	left = min(smp_load_acquire(rq->tail) - head, rq->nr_entries);
+	left = min3(smp_load_acquire(rq->tail) - head, rq->nr_entries,
+		    *entries);
+	*entries = 0;
 	if (!left)
 		goto out;
+	/* behind (A): an area whose token an entry has was added before */
+	nr_areas = zcrx_ifq_nr_areas(queue->ifq);
 
 	for (; left && count < max; left--) {
-		struct net_iov *niov = zcrx_rq_take(queue->ifq,
+		struct net_iov *niov = zcrx_rq_take(queue->ifq, nr_areas,
 						    &rq->rqes[head++ & mask]);
 
 		if (unlikely(!niov)) {
@@ -142,6 +154,7 @@ static unsigned int zcrx_rq_consume(struct zcrx_queue *queue,
 		}
 	}
 
+	*entries = head - rq->cached_head;
 	rq->cached_head = head;
 	/* (B) */
 	smp_store_release(rq->head, head);
@@ -163,7 +176,9 @@ out:
 unsigned int zcrx_rq_fill_pool(struct zcrx_queue *queue, struct page_pool *pp,
 			       unsigned int max)
 {
-	return zcrx_rq_consume(queue, pp, max);
+	u32 entries = queue->rq.nr_entries;
+
+	return zcrx_rq_consume(queue, pp, max, &entries);
 }
 
 /**
@@ -171,11 +186,24 @@ unsigned int zcrx_rq_fill_pool(struct zcrx_queue *queue, struct page_pool *pp,
  * @queue: the queue whose refill ring is consumed
  * @max: how many are enough
  *
- * For a queue whose NAPI does not run, as no flow is steered to it.
+ * For a queue whose NAPI does not run, as no flow is steered to it. Takes no
+ * more entries than the ring has, however fast user space writes. May sleep.
  *
  * Return: how many buffers went to the free lists.
  */
 unsigned int zcrx_rq_drain(struct zcrx_queue *queue, unsigned int max)
 {
-	return zcrx_rq_consume(queue, NULL, max);
+	u32 left = queue->rq.nr_entries;
+	unsigned int count = 0;
+
+	while (left && count < max) {
+		u32 batch = min_t(u32, left, ZCRX_RQ_BATCH);
+
+		count += zcrx_rq_consume(queue, NULL, max - count, &batch);
+		if (!batch)
+			break;
+		left -= batch;
+		cond_resched();
+	}
+	return count;
 }

@@ -17,18 +17,25 @@
 /* A mapping's offset has room for this many ids. */
 #define ZCRX_ID_LIMIT	XA_LIMIT(0, 2047)
 
+#define ZCRX_REG_FLAGS	(ZCRX_REG_IMPORT | ZCRX_REG_NODEV)
+
 /* A registration as user space wrote it. */
 struct zcrx_reg {
 	struct io_uring_zcrx_ifq_reg	ifq;
 	struct io_uring_zcrx_area_reg	area;
 	struct io_uring_region_desc	region;
+	struct zcrx_event_desc		event;
 };
 
-static int zcrx_reg_copy_in(struct io_ring_ctx *ctx, struct zcrx_reg *reg,
+static bool zcrx_reg_nodev(const struct zcrx_reg *reg)
+{
+	return reg->ifq.flags & ZCRX_REG_NODEV;
+}
+
+static int zcrx_reg_copy_in(struct io_ring_ctx *ctx,
+			    struct io_uring_zcrx_ifq_reg *ifq,
 			    void __user *arg)
 {
-	struct io_uring_zcrx_ifq_reg *ifq = &reg->ifq;
-
 	if (!capable(CAP_NET_ADMIN))
 		return -EPERM;
 	if (!(ctx->flags & IORING_SETUP_DEFER_TASKRUN))
@@ -39,12 +46,22 @@ static int zcrx_reg_copy_in(struct io_ring_ctx *ctx, struct zcrx_reg *reg,
 		return -EFAULT;
 	if (!mem_is_zero(ifq->__resv, sizeof(ifq->__resv)) || ifq->zcrx_id)
 		return -EINVAL;
-	if (ifq->flags)
+	if (ifq->flags & ~ZCRX_REG_FLAGS)
 		return -EINVAL;
+	return 0;
+}
+
+/* What a registration that is no import says. */
+static int zcrx_reg_check(struct io_ring_ctx *ctx, struct zcrx_reg *reg)
+{
+	struct io_uring_zcrx_ifq_reg *ifq = &reg->ifq;
+
 	if (copy_from_user(&reg->region, u64_to_user_ptr(ifq->region_ptr),
 			   sizeof(reg->region)))
 		return -EFAULT;
 	if (ifq->if_rxq == U32_MAX || !ifq->rq_entries)
+		return -EINVAL;
+	if (zcrx_reg_nodev(reg) && (ifq->if_idx || ifq->if_rxq))
 		return -EINVAL;
 	if (ifq->rq_entries > ZCRX_RQ_ENTRIES_MAX) {
 		if (!(ctx->flags & IORING_SETUP_CLAMP))
@@ -57,9 +74,12 @@ static int zcrx_reg_copy_in(struct io_ring_ctx *ctx, struct zcrx_reg *reg,
 		return -EFAULT;
 	if (reg->area.rq_area_token)
 		return -EINVAL;
-	if (ifq->event_desc)
-		return -EINVAL;
-	return 0;
+	if (!ifq->event_desc)
+		return 0;
+	if (copy_from_user(&reg->event, u64_to_user_ptr(ifq->event_desc),
+			   sizeof(reg->event)))
+		return -EFAULT;
+	return zcrx_event_desc_check(&reg->event);
 }
 
 static int zcrx_reg_copy_out(struct zcrx_reg *reg, void __user *arg)
@@ -95,6 +115,27 @@ static int zcrx_set_buf_len(struct zcrx_ifq *ifq,
 	return 0;
 }
 
+/* The first area, which no NIC has to do with yet. */
+static int zcrx_reg_area(struct zcrx_ifq *ifq, struct zcrx_reg *reg)
+{
+	struct zcrx_area *area;
+	int ret;
+
+	ret = zcrx_set_buf_len(ifq, &reg->ifq);
+	if (ret)
+		return ret;
+
+	area = zcrx_area_create(ifq, &reg->area);
+	if (IS_ERR(area))
+		return PTR_ERR(area);
+
+	ret = zcrx_area_add(area, NULL);
+	if (ret)
+		zcrx_area_free(area);
+	reg->area.rq_area_token = 0;	/* area id 0, in its place */
+	return ret;
+}
+
 /* Import the area, map it for @netdev and bind the queue. What fails is undone
  * by the caller, who lets go of the ifq.
  */
@@ -111,14 +152,9 @@ static int zcrx_reg_bind(struct zcrx_ifq *ifq, struct zcrx_queue *queue,
 	}
 	zcrx_ifq_set_dev(ifq, dev);
 
-	ret = zcrx_set_buf_len(ifq, &reg->ifq);
+	ret = zcrx_reg_area(ifq, reg);
 	if (ret)
 		return ret;
-
-	ret = zcrx_area_create(ifq, &reg->area);
-	if (ret)
-		return ret;
-	reg->area.rq_area_token = 0;	/* area id 0, in its place */
 
 	ret = zcrx_ifq_map(ifq);
 	if (ret)
@@ -127,13 +163,28 @@ static int zcrx_reg_bind(struct zcrx_ifq *ifq, struct zcrx_queue *queue,
 	return zcrx_queue_open(queue, netdev, reg->ifq.if_rxq);
 }
 
-/* Build an ifq as @reg says. The ring holds it through one reference. */
-static struct zcrx_ifq *zcrx_reg_build(struct io_ring_ctx *ctx,
-				       struct zcrx_reg *reg)
+/* Find the NIC and bind the queue to it. */
+static int zcrx_reg_open(struct zcrx_ifq *ifq, struct zcrx_queue *queue,
+			 struct zcrx_reg *reg)
 {
 	struct net *net = current->nsproxy->net_ns;
 	struct net_device *netdev;
 	netdevice_tracker tracker;
+	int ret;
+
+	netdev = netdev_get_by_index(net, reg->ifq.if_idx, &tracker,
+				     GFP_KERNEL);
+	if (!netdev)
+		return -ENODEV;
+	ret = zcrx_reg_bind(ifq, queue, netdev, reg);
+	netdev_put(netdev, &tracker);
+	return ret;
+}
+
+/* Build an ifq as @reg says. The ring holds it through one reference. */
+static struct zcrx_ifq *zcrx_reg_build(struct io_ring_ctx *ctx,
+				       struct zcrx_reg *reg)
+{
 	struct zcrx_queue *queue;
 	struct zcrx_ifq *ifq;
 	int ret;
@@ -150,18 +201,16 @@ static struct zcrx_ifq *zcrx_reg_build(struct io_ring_ctx *ctx,
 
 	ret = zcrx_rq_init(&queue->rq, &ifq->acct, reg->ifq.rq_entries,
 			   &reg->region, &reg->ifq.offsets);
+	if (!ret && reg->ifq.event_desc)
+		ret = zcrx_events_init(ifq, &reg->event, &queue->rq);
 	if (ret)
 		goto err_queue;
 
-	netdev = netdev_get_by_index(net, reg->ifq.if_idx, &tracker,
-				     GFP_KERNEL);
-	if (!netdev) {
-		ret = -ENODEV;
-		goto err_queue;
-	}
-
-	ret = zcrx_reg_bind(ifq, queue, netdev, reg);
-	netdev_put(netdev, &tracker);
+	/* Without a NIC there is a refill ring all the same. */
+	if (zcrx_reg_nodev(reg))
+		ret = zcrx_reg_area(ifq, reg);
+	else
+		ret = zcrx_reg_open(ifq, queue, reg);
 	if (ret)
 		goto err_queue;
 
@@ -176,8 +225,21 @@ err_ifq:
 	return ERR_PTR(ret);
 }
 
+/* Reserve an id, which is that of no ifq to whoever looks it up. */
+int zcrx_id_alloc(struct io_ring_ctx *ctx, u32 *id)
+{
+	return xa_alloc(&ctx->zcrx_ids, id, XA_ZERO_ENTRY, ZCRX_ID_LIMIT,
+			GFP_KERNEL_ACCOUNT);
+}
+
+/* Give an id back under which nothing was published. */
+void zcrx_id_free(struct io_ring_ctx *ctx, u32 id)
+{
+	xa_erase(&ctx->zcrx_ids, id);
+}
+
 /* Make an ifq visible to mmap under the id that was reserved for it. */
-static int zcrx_publish(struct io_ring_ctx *ctx, u32 id, struct zcrx_ifq *ifq)
+int zcrx_publish(struct io_ring_ctx *ctx, u32 id, struct zcrx_ifq *ifq)
 {
 	int ret;
 
@@ -187,7 +249,7 @@ static int zcrx_publish(struct io_ring_ctx *ctx, u32 id, struct zcrx_ifq *ifq)
 	return ret;
 }
 
-static void zcrx_withdraw(struct io_ring_ctx *ctx, u32 id)
+void zcrx_withdraw(struct io_ring_ctx *ctx, u32 id)
 {
 	mutex_lock(&ctx->zcrx_lock);
 	xa_erase(&ctx->zcrx_ids, id);
@@ -213,13 +275,17 @@ int io_zcrx_register_ifq(struct io_ring_ctx *ctx, void __user *arg,
 	if (!arg || nr_args != 1)
 		return -EINVAL;
 
-	ret = zcrx_reg_copy_in(ctx, &reg, arg);
+	ret = zcrx_reg_copy_in(ctx, &reg.ifq, arg);
+	if (ret)
+		return ret;
+	if (reg.ifq.flags & ZCRX_REG_IMPORT)
+		return zcrx_import(ctx, &reg.ifq, arg);
+
+	ret = zcrx_reg_check(ctx, &reg);
 	if (ret)
 		return ret;
 
-	/* Reserved ids are NULL to whoever looks them up. */
-	ret = xa_alloc(&ctx->zcrx_ids, &id, XA_ZERO_ENTRY, ZCRX_ID_LIMIT,
-		       GFP_KERNEL_ACCOUNT);
+	ret = zcrx_id_alloc(ctx, &id);
 	if (ret)
 		return ret;
 
@@ -239,8 +305,11 @@ int io_zcrx_register_ifq(struct io_ring_ctx *ctx, void __user *arg,
 		goto err_ifq;
 
 	ret = zcrx_reg_copy_out(&reg, arg);
-	if (!ret)
+	if (!ret) {
+		/* nothing can fail any more */
+		zcrx_events_attach(ifq, ctx);
 		return 0;
+	}
 
 	zcrx_withdraw(ctx, id);
 	zcrx_ifq_unregister(ifq);
@@ -249,7 +318,7 @@ int io_zcrx_register_ifq(struct io_ring_ctx *ctx, void __user *arg,
 err_ifq:
 	zcrx_ifq_unregister(ifq);
 err_id:
-	xa_erase(&ctx->zcrx_ids, id);
+	zcrx_id_free(ctx, id);
 	return ret;
 }
 
@@ -269,6 +338,7 @@ void io_zcrx_ctx_exit(struct io_ring_ctx *ctx)
 
 	xa_for_each(&ctx->zcrx_ids, id, ifq) {
 		zcrx_withdraw(ctx, id);
+		zcrx_events_detach(ifq, ctx);
 		zcrx_ifq_unregister(ifq);
 	}
 }

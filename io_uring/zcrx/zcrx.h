@@ -6,11 +6,13 @@
  *                                         +- queues    an RX queue, its refill
  *                                                      ring, its page_pools
  *
- * A ring's id table holds a reference to the ifq, so does each queue. A queue
- * is held by its ifq until it was closed and by each page_pool that takes
- * buffers from it: during a restart an old and a new pool live side by side,
- * and an old one lives on until its last buffer came home. So the memory of an
- * area outlives every net_iov that somebody may still hold.
+ * A ring's id table is a user of the ifq and holds a reference, and so is each
+ * exported fd; once the last user has gone, the queues are closed. Each queue
+ * holds a reference, too. A queue is held by its ifq until it was closed and by
+ * each page_pool that takes buffers from it: during a restart an old and a new
+ * pool live side by side, and an old one lives on until its last buffer came
+ * home. So the memory of an area outlives every net_iov that somebody may still
+ * hold.
  *
  * The life of a net_iov:
  *
@@ -50,12 +52,18 @@
 #define ZCRX_AREA_LEN_MAX	BIT_ULL(40)	/* 1 TiB */
 #define ZCRX_AREAS_MAX		16
 
+/* What lies before the entries of a refill ring, and how it is aligned. */
+#define ZCRX_RQ_HDR_SIZE	128
+#define ZCRX_RQ_HDR_ALIGN	64
+#define ZCRX_STATS_ALIGN	8
+
 struct device;
 struct dma_buf;
 struct dma_buf_attachment;
 struct seq_file;
 struct sg_table;
 struct sk_buff;
+struct zcrx_events;
 struct zcrx_mem;
 
 /* Whom pinned memory is charged to; either may be NULL. Owns a reference of
@@ -157,15 +165,18 @@ struct zcrx_counters {
 
 struct zcrx_ifq {
 	refcount_t		refs;
+	refcount_t		users;		/* rings and exported fds */
 	unsigned int		niov_shift;
-	unsigned int		nr_areas;
+	unsigned int		nr_areas;	/* grows under lock */
 	struct zcrx_area	*areas[ZCRX_AREAS_MAX];
+
+	struct zcrx_events	*events;	/* NULL if none are wanted */
 
 	struct zcrx_counters	counters ____cacheline_aligned_in_smp;
 
 	struct mutex		lock;		/* mapping, list of queues */
 	bool			mapped;		/* lock; areas mapped for dev */
-	struct device		*dev;		/* reference held */
+	struct device		*dev;		/* reference held; NULL: NODEV */
 	struct list_head	queues;		/* lock */
 	struct zcrx_account	acct;
 };
@@ -174,6 +185,7 @@ struct zcrx_ifq {
 struct zcrx_ifq *zcrx_ifq_alloc(struct io_ring_ctx *ctx);
 void zcrx_ifq_get(struct zcrx_ifq *ifq);
 void zcrx_ifq_put(struct zcrx_ifq *ifq);
+void zcrx_ifq_use(struct zcrx_ifq *ifq);
 void zcrx_ifq_set_dev(struct zcrx_ifq *ifq, struct device *dev);
 int zcrx_ifq_map(struct zcrx_ifq *ifq);
 void zcrx_ifq_unmap(struct zcrx_ifq *ifq);
@@ -186,6 +198,25 @@ static inline struct zcrx_ifq *zcrx_ifq_find(struct io_ring_ctx *ctx, u32 id)
 	return xa_load(&ctx->zcrx_ids, id);
 }
 
+/* register.c */
+int zcrx_id_alloc(struct io_ring_ctx *ctx, u32 *id);
+void zcrx_id_free(struct io_ring_ctx *ctx, u32 id);
+int zcrx_publish(struct io_ring_ctx *ctx, u32 id, struct zcrx_ifq *ifq);
+void zcrx_withdraw(struct io_ring_ctx *ctx, u32 id);
+
+/* export.c */
+int zcrx_export(struct zcrx_ifq *ifq, struct zcrx_ctrl *ctrl,
+		void __user *arg);
+int zcrx_import(struct io_ring_ctx *ctx, struct io_uring_zcrx_ifq_reg *reg,
+		void __user *arg);
+
+/* How many areas there are by now; all of them can be used without the lock. */
+static inline unsigned int zcrx_ifq_nr_areas(struct zcrx_ifq *ifq)
+{
+	/* pairs with zcrx_area_add() */
+	return smp_load_acquire(&ifq->nr_areas);
+}
+
 /* queue.c */
 struct zcrx_queue *zcrx_queue_alloc(struct zcrx_ifq *ifq);
 void zcrx_queue_get(struct zcrx_queue *queue);
@@ -196,12 +227,12 @@ void zcrx_queue_close(struct zcrx_queue *queue);
 void zcrx_queue_unbind(struct zcrx_queue *queue);
 
 /* area.c */
-int zcrx_area_create(struct zcrx_ifq *ifq,
-		     const struct io_uring_zcrx_area_reg *reg);
+struct zcrx_area *zcrx_area_create(struct zcrx_ifq *ifq,
+				   const struct io_uring_zcrx_area_reg *reg);
+int zcrx_area_add(struct zcrx_area *area, u64 __user *token);
 void zcrx_area_free(struct zcrx_area *area);
 int zcrx_area_map(struct zcrx_area *area);
 void zcrx_area_scrub(struct zcrx_area *area);
-struct net_iov *zcrx_area_find(struct zcrx_ifq *ifq, u64 off);
 struct net_iov *zcrx_area_take_free(struct zcrx_area *area);
 unsigned int zcrx_area_fill_pool(struct zcrx_area *area, struct page_pool *pp,
 				 unsigned int max);
@@ -253,9 +284,28 @@ int zcrx_rq_init(struct zcrx_rq *rq, struct zcrx_account *acct,
 		 u32 nr_entries, const struct io_uring_region_desc *desc,
 		 struct io_uring_zcrx_offsets *offsets);
 void zcrx_rq_free(struct zcrx_rq *rq, struct zcrx_account *acct);
+
+/* Bytes of a refill ring with so many entries. */
+static inline size_t zcrx_rq_size(u32 nr_entries)
+{
+	return ZCRX_RQ_HDR_SIZE +
+	       (size_t)nr_entries * sizeof(struct io_uring_zcrx_rqe);
+}
+
 unsigned int zcrx_rq_fill_pool(struct zcrx_queue *queue, struct page_pool *pp,
 			       unsigned int max);
 unsigned int zcrx_rq_drain(struct zcrx_queue *queue, unsigned int max);
+
+/* event.c */
+int zcrx_event_desc_check(const struct zcrx_event_desc *desc);
+int zcrx_events_init(struct zcrx_ifq *ifq, const struct zcrx_event_desc *desc,
+		     const struct zcrx_rq *rq);
+void zcrx_events_free(struct zcrx_ifq *ifq);
+void zcrx_events_attach(struct zcrx_ifq *ifq, struct io_ring_ctx *ctx);
+void zcrx_events_detach(struct zcrx_ifq *ifq, struct io_ring_ctx *ctx);
+void zcrx_event_raise(struct zcrx_ifq *ifq, enum zcrx_event_type type);
+int zcrx_event_arm(struct zcrx_ifq *ifq, const struct zcrx_ctrl_arm_event *arm);
+void zcrx_count_copies(struct zcrx_ifq *ifq, unsigned int nr, u64 bytes);
 
 /* provider.c */
 extern const struct memory_provider_ops zcrx_provider_ops;
@@ -265,6 +315,6 @@ int zcrx_post(struct io_kiocb *req, struct net_iov *niov, u32 off, u32 len);
 
 /* copy.c */
 int zcrx_copy(struct io_kiocb *req, struct zcrx_ifq *ifq, struct sk_buff *skb,
-	      int off, int len, int *copied);
+	      int off, int len, int *copied, unsigned int *nr_copies);
 
 #endif

@@ -127,9 +127,11 @@ struct io_uring_zcrx_area_reg {
 /**
  * enum zcrx_reg_flags - flags of a registration
  * @ZCRX_REG_IMPORT: share the ifq of another ring: if_idx holds the file
- *	descriptor that ZCRX_CTRL_EXPORT gave, everything else is 0
- * @ZCRX_REG_NODEV: no NIC: all payload is copied into the area, and the
- *	refill ring is read by ZCRX_CTRL_FLUSH_RQ alone
+ *	descriptor that ZCRX_CTRL_EXPORT gave, everything else is 0. The kernel
+ *	writes zcrx_id and rx_buf_len back. EBADF for any other descriptor
+ * @ZCRX_REG_NODEV: no NIC: all payload is copied into the area, which is
+ *	memory of the process. The refill ring is read by ZCRX_CTRL_FLUSH_RQ, and
+ *	when a copy finds no free buffer; upstream kernels do only the former
  */
 enum zcrx_reg_flags {
 	ZCRX_REG_IMPORT			= 1,
@@ -225,14 +227,16 @@ enum zcrx_event_desc_flags {
 
 /**
  * struct zcrx_event_desc - which events an ifq posts, and how
- * @user_data: user_data of the completions that tell of events
+ * @user_data: user_data of the completions that tell of events. Their result
+ *	is 1 << &enum zcrx_event_type, their flags are 0
  * @type_mask: one bit, 1 << &enum zcrx_event_type, for each type wanted
  * @flags: &enum zcrx_event_desc_flags
  * @stats_offset: with ZCRX_EVENT_DESC_FLAG_STATS: bytes from the start of
  *	the region, aligned to 8, behind the entries of the refill ring; else 0
  * @__resv: must be 0
  *
- * An event is posted once and stays silent until ZCRX_CTRL_ARM_EVENT.
+ * Events go to the ring that registered the ifq, whichever ring they come
+ * from. One is posted once and stays silent until ZCRX_CTRL_ARM_EVENT.
  *
  * Errors: EINVAL for unknown bits, reserved fields, or a @stats_offset that
  * is unaligned or not asked for; ERANGE if it overlaps the refill ring or
@@ -248,8 +252,11 @@ struct zcrx_event_desc {
 
 /**
  * struct zcrx_stats - counters in shared memory, written by the kernel
- * @copy_count: how many times payload was copied
+ * @copy_count: how many pieces of payload were copied, each of which has a
+ *	completion of its own
  * @copy_bytes: how many bytes of payload were copied
+ *
+ * Both begin with 0. The kernel only writes them.
  */
 struct zcrx_stats {
 	__u64	copy_count;
@@ -296,6 +303,9 @@ struct zcrx_ctrl_export {
  * struct zcrx_ctrl_arm_event - payload of ZCRX_CTRL_ARM_EVENT
  * @event_type: &enum zcrx_event_type
  * @__resv: must be 0
+ *
+ * EINVAL for a type that does not exist, was not asked for, or has not been
+ * posted since it was armed.
  */
 struct zcrx_ctrl_arm_event {
 	__u32	event_type;
@@ -306,6 +316,10 @@ struct zcrx_ctrl_arm_event {
  * struct zcrx_ctrl_add_area - payload of ZCRX_CTRL_ADD_AREA
  * @area_ptr: pointer to a struct io_uring_zcrx_area_reg, read and written
  * @__resv: must be 0
+ *
+ * The NIC may write into the area before the call returns. Errors: those of the
+ * area; EINVAL also for another kind of memory than that of the first area;
+ * ENOSPC for more than 16 areas.
  */
 struct zcrx_ctrl_add_area {
 	__u64	area_ptr;
