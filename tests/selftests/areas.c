@@ -198,7 +198,7 @@ TEST_F_TIMEOUT(area, every_buffer, TIMEOUT)
 {
 	unsigned int filled;
 
-	EXPECT_TRUE(kind_is_right(&self->zc.area, variant->huge_rq));
+	EXPECT_TRUE(kind_is_right(&self->zc.areas[0], variant->huge_rq));
 	CONNECT(false);
 	ASSERT_EQ(0, receive_everywhere(&self->rx, TAKES_RETURNED, &filled));
 	EXPECT_EQ(STREAM_LEN, self->rx.bytes);

@@ -238,7 +238,7 @@ static int take(struct receiver *rx, int blind, const struct io_uring_cqe *cqe)
 
 	if (!data)
 		return -ERANGE;
-	if (pread(blind, data, cqe->res, data - (char *)rx->zc->area.base) !=
+	if (pread(blind, data, cqe->res, data - (char *)rx->zc->areas[0].base) !=
 	    cqe->res)
 		return -EIO;
 	if (!stream_check(rx->stream, rx->bytes, data, cqe->res, &bad)) {

@@ -262,7 +262,7 @@ static size_t changed(const char *p, size_t len)
 
 TEST_F_TIMEOUT(mapping, every_buffer_and_no_more, TIMEOUT)
 {
-	struct area *area = &self->zc.area;
+	struct area *area = &self->zc.areas[0];
 	unsigned int filled;
 
 	if (self->whole.fd >= 0)

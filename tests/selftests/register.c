@@ -9,10 +9,10 @@
 #include <linux/capability.h>
 #include <net/if.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 
 #include "kselftest_harness.h"
 
+#include "lib/caps.h"
 #include "lib/pins.h"
 #include "lib/wire.h"
 #include "lib/xdp.h"
@@ -291,24 +291,11 @@ static int other_ring(struct subject *s, unsigned int flags)
 	return io_uring_queue_init(8, &s->ring, flags);
 }
 
-static int drop_capability(int cap)
-{
-	struct __user_cap_header_struct head = {
-		.version = _LINUX_CAPABILITY_VERSION_3,
-	};
-	struct __user_cap_data_struct data[2];
-
-	if (syscall(SYS_capget, &head, data))
-		return -errno;
-	data[cap / 32].effective &= ~(1u << cap % 32);
-	return syscall(SYS_capset, &head, data) ? -errno : 0;
-}
-
 /* The first of all checks: before the kind of ring, before anything is read */
 TEST_F(registration, needs_the_capability)
 {
 	ASSERT_EQ(0, other_ring(&self->s, 0));
-	ASSERT_EQ(0, drop_capability(CAP_NET_ADMIN));
+	ASSERT_EQ(0, caps_drop(CAP_NET_ADMIN));
 	EXPECT_EQ(-EPERM, io_uring_register(self->s.ring.ring_fd,
 					    IORING_REGISTER_ZCRX_IFQ,
 					    (void *)BAD_PTR, 1));

@@ -107,16 +107,19 @@ static void *map_region(struct zc *zc, int flags, int fd, off_t offset)
 static int register_ifq(struct zc *zc, const struct zc_config *cfg)
 {
 	uint32_t entries = cfg->rq_entries ?
-			   cfg->rq_entries : default_rq_entries(zc->area.len);
+			   cfg->rq_entries : default_rq_entries(zc->areas[0].len);
 	struct io_uring_zcrx_offsets *at = &zc->reg.ifq.offsets;
-	unsigned int ifindex = if_nametoindex(cfg->ifname);
 	int flags = MAP_PRIVATE | MAP_ANONYMOUS;
+	unsigned int ifindex = 0;
 	void *region = NULL;
 	int ret;
 
-	zc->failed = "look-up of the interface";
-	if (!ifindex)
-		return -ENODEV;
+	if (!cfg->nodev) {
+		zc->failed = "look-up of the interface";
+		ifindex = if_nametoindex(cfg->ifname);
+		if (!ifindex)
+			return -ENODEV;
+	}
 
 	zc->region_len = zc_region_len(entries);
 	if (cfg->huge_rq) {
@@ -130,8 +133,9 @@ static int register_ifq(struct zc *zc, const struct zc_config *cfg)
 	}
 
 	zc->failed = "registration of the receive queue";
-	zc_reg_init(&zc->reg, ifindex, cfg->rxq, entries, &zc->area, region,
-		    zc->region_len);
+	zc_reg_init(&zc->reg, ifindex, cfg->nodev ? 0 : cfg->rxq, entries,
+		    &zc->areas[0], region, zc->region_len);
+	zc->reg.ifq.flags = cfg->nodev ? ZCRX_REG_NODEV : 0;
 	ret = io_uring_register_ifq(&zc->ring, &zc->reg.ifq);
 	if (ret) {
 		if (region)
@@ -146,6 +150,7 @@ static int register_ifq(struct zc *zc, const struct zc_config *cfg)
 			return -errno;
 	}
 
+	zc->tokens[0] = zc->reg.area.rq_area_token;
 	zc->rq.ring_ptr = region;
 	zc->rq.khead = region + at->head;
 	zc->rq.ktail = region + at->tail;
@@ -161,7 +166,7 @@ int zc_open_area(struct zc *zc, const struct zc_config *cfg,
 	int ret;
 
 	memset(zc, 0, sizeof(*zc));
-	zc->area = *area;
+	zc->areas[0] = *area;
 
 	zc->failed = "setup of the ring";
 	ret = zc_ring_open(&zc->ring,
@@ -179,7 +184,7 @@ int zc_open_area(struct zc *zc, const struct zc_config *cfg,
 err_ring:
 	io_uring_queue_exit(&zc->ring);
 err_area:
-	area_close(&zc->area);
+	area_close(&zc->areas[0]);
 	return ret;
 }
 
@@ -195,16 +200,20 @@ int zc_open(struct zc *zc, const struct zc_config *cfg)
 
 	memset(zc, 0, sizeof(*zc));
 	/* zc_advice() wants to know its kind */
-	zc->area = area;
+	zc->areas[0] = area;
 	zc->failed = failed;
 	return ret;
 }
 
 void zc_close(struct zc *zc)
 {
+	unsigned int i;
+
 	io_uring_queue_exit(&zc->ring);
 	munmap(zc->rq.ring_ptr, zc->region_len);
-	area_close(&zc->area);
+	for (i = 0; i < ZC_AREAS_MAX; i++)
+		if (zc->areas[i].len)
+			area_close(&zc->areas[i]);
 	free(zc->stash);
 }
 
@@ -248,7 +257,7 @@ const char *zc_advice(const struct zc *zc, int err)
 	};
 	size_t i;
 
-	if (zc->area.kind == AREA_UDMABUF && zc->area.dmabuf_fd < 0)
+	if (zc->areas[0].kind == AREA_UDMABUF && zc->areas[0].dmabuf_fd < 0)
 		return udmabuf;
 	for (i = 0; table[i].err; i++)
 		if (table[i].err == err)
@@ -315,21 +324,26 @@ int zc_wait(struct zc *zc, unsigned int timeout_ms)
 	return 0;
 }
 
-static uint64_t area_offset(const struct io_uring_cqe *cqe)
+static uint64_t offset_of(const struct io_uring_cqe *cqe)
 {
 	const struct io_uring_zcrx_cqe *rcqe = (const void *)(cqe + 1);
 
-	return rcqe->off & ~IORING_ZCRX_AREA_MASK;
+	return rcqe->off;
 }
 
 void *zc_data(const struct zc *zc, const struct io_uring_cqe *cqe)
 {
-	uint64_t off = area_offset(cqe);
+	uint64_t off = offset_of(cqe) & ~IORING_ZCRX_AREA_MASK;
+	uint64_t id = offset_of(cqe) >> IORING_ZCRX_AREA_SHIFT;
+	const struct area *area;
 
-	if (cqe->res < 0 || off > zc->area.len ||
-	    (uint64_t)cqe->res > zc->area.len - off)
+	if (id >= ZC_AREAS_MAX)
 		return NULL;
-	return zc->area.base + off;
+	area = &zc->areas[id];
+	if (!area->len || cqe->res < 0 || off > area->len ||
+	    (uint64_t)cqe->res > area->len - off)
+		return NULL;
+	return area->base + off;
 }
 
 static bool rq_push(struct zc *zc, const struct io_uring_zcrx_rqe *rqe)
@@ -362,8 +376,11 @@ static void stash_push(struct zc *zc, const struct io_uring_zcrx_rqe *rqe)
 struct io_uring_zcrx_rqe zc_refill_entry(const struct zc *zc,
 					 const struct io_uring_cqe *cqe)
 {
+	uint64_t id = offset_of(cqe) >> IORING_ZCRX_AREA_SHIFT;
+
 	return (struct io_uring_zcrx_rqe) {
-		.off = area_offset(cqe) | zc->reg.area.rq_area_token,
+		.off = (offset_of(cqe) & ~IORING_ZCRX_AREA_MASK) |
+		       zc->tokens[id % ZC_AREAS_MAX],
 		.len = cqe->res,
 	};
 }

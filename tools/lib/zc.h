@@ -21,6 +21,7 @@ struct zc_reg {
 };
 
 struct zc_config {
+	bool nodev;		/* without a NIC: ifname and rxq do not matter */
 	const char *ifname;
 	uint32_t rxq;
 	uint32_t cq_entries;	/* 0 for a default */
@@ -31,10 +32,15 @@ struct zc_config {
 	size_t area_len;
 };
 
+/* As many as the kernel takes. */
+#define ZC_AREAS_MAX	16
+
 /* A ring with an ifq: all that a receiver needs besides its sockets. */
 struct zc {
 	struct io_uring ring;
-	struct area area;
+	/* By the number in a completion's offset; those that are not are 0. */
+	struct area areas[ZC_AREAS_MAX];
+	uint64_t tokens[ZC_AREAS_MAX];
 	struct zc_reg reg;
 	struct io_uring_zcrx_rq rq;
 	size_t region_len;
@@ -92,8 +98,27 @@ int zc_recv(struct zc *zc, int sockfd, uint32_t len, uint64_t user_data);
 int zc_wait(struct zc *zc, unsigned int timeout_ms);
 
 /*
+ * IORING_REGISTER_ZCRX_CTRL. zcrx_id of ctrl is its caller's to set. Returns 0
+ * or -errno.
+ */
+int zc_ctrl(struct zc *zc, struct zcrx_ctrl *ctrl);
+
+/*
+ * Publishes and has the kernel take back what is in the refill ring, until
+ * nothing is stashed either. Returns 0 or -errno.
+ */
+int zc_flush(struct zc *zc);
+
+/*
+ * Adds an area, which zc_close() closes then; a failure leaves it to the
+ * caller. Returns 0 or -errno: -EPROTO if the kernel gave it a number that is
+ * taken, or none. The token goes to *token, if that is not NULL.
+ */
+int zc_add_area(struct zc *zc, const struct area *area, uint64_t *token);
+
+/*
  * Where the payload of a completion lies, or NULL if the completion points
- * outside the area, which no kernel may do.
+ * outside the areas, which no kernel may do.
  */
 void *zc_data(const struct zc *zc, const struct io_uring_cqe *cqe);
 

@@ -69,7 +69,7 @@ int receive_everywhere(struct receiver *rx, enum takes_first first,
 	__u64 armed_at = rx->bytes;
 	int ret;
 
-	map.seen = calloc(rx->zc->area.len / page, sizeof(*map.seen));
+	map.seen = calloc(rx->zc->areas[0].len / page, sizeof(*map.seen));
 	if (!map.seen)
 		return -ENOMEM;
 	rx->keep = true;

@@ -49,6 +49,11 @@ unsigned long long meminfo_thp_bytes(void)
 	return ((anon > 0 ? anon : 0) + (shmem > 0 ? shmem : 0)) * 1024ULL;
 }
 
+long meminfo_pinned_kib(void)
+{
+	return sum_of("/proc/self/status", "VmPin:");
+}
+
 bool meminfo_exporter_is(int dmabuf_fd, const char *name)
 {
 	char path[64], line[512], want[64];

@@ -18,6 +18,9 @@ long meminfo_free_huge_pages(void);
 /* bytes of the process in transparent huge pages, anonymous or of a file */
 unsigned long long meminfo_thp_bytes(void);
 
+/* KiB that are accounted to the process as pinned, or -1 */
+long meminfo_pinned_kib(void);
+
 /* Who made the dma-buf? False as well if it is none. */
 bool meminfo_exporter_is(int dmabuf_fd, const char *name);
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -256,4 +258,17 @@ int send_and_reset_when_told(void *arg)
 		return failed("SO_LINGER", -errno);
 	close(fd);
 	return 0;
+}
+
+int send_over_loopback(void *arg)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", getppid());
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || setns(fd, CLONE_NEWNET))
+		return failed("cannot leave the peer's namespace", -errno);
+	close(fd);
+	return peer_send_stream(arg);
 }

@@ -49,4 +49,11 @@ int send_and_check_answer(void *job);
 #define RESET_LEN	(24 * 1024)
 int send_and_reset_when_told(void *job);
 
+/*
+ * Not from the peer: from the caller's own network namespace, for a connection
+ * to LOOPBACK_V4.
+ */
+#define LOOPBACK_V4	"127.0.0.1"
+int send_over_loopback(void *job);
+
 #endif /* TESTS_SENDERS_H */
