@@ -24,7 +24,7 @@ disassemble() { # FUNCTION
 # Where it goes on once the callee has returned.
 return_from() { # CALLEE CALLER
 	disassemble "$2" | awk -v callee="<$1>" '
-		called { sub(/:/, "", $1); print "0x" $1; found = 1; exit }
+		called && !found { sub(/:/, "", $1); print "0x" $1; found = 1 }
 		index($0, "call") && index($0, callee) { called = 1 }
 		END { exit !found }' || die "$2() does not call $1()"
 }
