@@ -17,6 +17,9 @@
 /* A chain that is longer than this is taken for one that has no end. */
 #define QUERY_CHAIN_MAX	1000
 
+/* No answer will ever be longer, whatever room there is for it. */
+#define QUERY_ROOM_MAX	PAGE_SIZE
+
 /* What io_uring_setup() accepts and reports, io_uring_enter() accepts, and
  * requests may carry. The `query` test compares each with what these do.
  */
@@ -65,7 +68,7 @@ static const struct io_uring_query_zcrx query_zcrx = {
 	.register_flags		= ZCRX_REG_IMPORT | ZCRX_REG_NODEV,
 	.area_flags		= IORING_ZCRX_AREA_DMABUF,
 	.nr_ctrl_opcodes	= __ZCRX_CTRL_LAST,
-	.features		= ZCRX_FEATURE_EVENT,
+	.features		= ZCRX_FEATURE_RX_PAGE_SIZE | ZCRX_FEATURE_EVENT,
 	.rq_hdr_size		= ZCRX_RQ_HDR_SIZE,
 	.rq_hdr_alignment	= ZCRX_RQ_HDR_ALIGN,
 };
@@ -91,29 +94,36 @@ static const struct {
 	[IO_URING_QUERY_ZCRX_EVENT] = { &query_event, sizeof(query_event) },
 };
 
+static int query_check(const struct io_uring_query_hdr *hdr)
+{
+	if (hdr->query_op >= ARRAY_SIZE(query_answers))
+		return -EOPNOTSUPP;
+	if (!mem_is_zero(hdr->__resv, sizeof(hdr->__resv)) || hdr->result ||
+	    !hdr->size)
+		return -EINVAL;
+	return 0;
+}
+
 /* Answer one header. What is wrong with it goes into its result; -EFAULT ends
- * the call.
+ * the call. The room that the answer leaves is zeroed, which is how a program
+ * newer than this kernel reads fields that are not there.
  */
 static int query_answer(struct io_uring_query_hdr *hdr)
 {
-	u32 op = hdr->query_op;
+	void __user *data = u64_to_user_ptr(hdr->query_data);
+	u32 room = min_t(u32, hdr->size, QUERY_ROOM_MAX);
 
-	if (op >= ARRAY_SIZE(query_answers)) {
-		hdr->result = -EOPNOTSUPP;
-		return 0;
-	}
-	op = array_index_nospec(op, ARRAY_SIZE(query_answers));
-	if (!mem_is_zero(hdr->__resv, sizeof(hdr->__resv)) || hdr->result ||
-	    !hdr->size) {
-		hdr->result = -EINVAL;
-		return 0;
-	}
+	hdr->result = query_check(hdr);
+	hdr->size = 0;
+	if (!hdr->result) {
+		u32 op = array_index_nospec(hdr->query_op,
+					    ARRAY_SIZE(query_answers));
 
-	hdr->size = min(hdr->size, query_answers[op].size);
-	if (copy_to_user(u64_to_user_ptr(hdr->query_data),
-			 query_answers[op].data, hdr->size))
-		return -EFAULT;
-	return 0;
+		hdr->size = min(room, query_answers[op].size);
+		if (copy_to_user(data, query_answers[op].data, hdr->size))
+			return -EFAULT;
+	}
+	return clear_user(data + hdr->size, room - hdr->size) ? -EFAULT : 0;
 }
 
 /**

@@ -88,7 +88,7 @@ FIXTURE_TEARDOWN(query)
 		io_uring_queue_exit(&self->ring);
 }
 
-/* Room for len bytes: so many of the answer are written. */
+/* Room for len bytes: so many of the answer are written, the rest is zeroed. */
 static void expect_length(struct __test_metadata *_metadata,
 			  const struct via *via, __u32 op,
 			  const union answer *want, __u32 len)
@@ -109,7 +109,29 @@ static void expect_length(struct __test_metadata *_metadata,
 		TH_LOG("op %u, room for %u: result %d, size %u", op, len,
 		       hdr.result, hdr.size);
 	for (i = 0; i < ROOM; i++) {
-		ASSERT_EQ(i < asked.size, a.bytes[i] == want->bytes[i])
+		__u8 byte = i < asked.size ? want->bytes[i] : 0;
+
+		ASSERT_EQ(i < len ? byte : (__u8)~want->bytes[i], a.bytes[i])
+			TH_LOG("op %u, room for %u: byte %u", op, len, i);
+	}
+}
+
+/* However much room there is, no more than a page is written. */
+static void expect_page(struct __test_metadata *_metadata,
+			const struct via *via, __u32 op,
+			const union answer *want, __u32 len)
+{
+	static __u8 a[2 * PAGE];
+	struct io_uring_query_hdr hdr = question(op, a, len);
+	__u32 i;
+
+	memset(a, GUARD, sizeof(a));
+	EXPECT_EQ(0, ask_chain(via, &hdr));
+	EXPECT_EQ(0, hdr.result);
+	EXPECT_EQ(answer_size[op], hdr.size);
+	EXPECT_EQ(0, memcmp(want, a, hdr.size));
+	for (i = hdr.size; i < sizeof(a); i++) {
+		ASSERT_EQ(i < PAGE ? 0 : GUARD, a[i])
 			TH_LOG("op %u, room for %u: byte %u", op, len, i);
 	}
 }
@@ -122,10 +144,11 @@ TEST_F(query, lengths)
 		for (len = 1; len <= ROOM; len++)
 			expect_length(_metadata, &self->via, op,
 				      &self->want[op], len);
-		expect_length(_metadata, &self->via, op, &self->want[op],
-			      0x7fffffff);
-		expect_length(_metadata, &self->via, op, &self->want[op],
-			      0xffffffff);
+		expect_page(_metadata, &self->via, op, &self->want[op], PAGE);
+		expect_page(_metadata, &self->via, op, &self->want[op],
+			    0x7fffffff);
+		expect_page(_metadata, &self->via, op, &self->want[op],
+			    0xffffffff);
 	}
 }
 
@@ -145,6 +168,15 @@ static const struct {
 	{ { .size = ROOM, .result = -EOPNOTSUPP }, EINVAL },
 	{ { .query_op = IO_URING_QUERY_SCQ, .result = -1 }, EINVAL },
 };
+
+/* Only zeroes were written, and only where there is room. */
+static bool is_cleared(const union answer *a, __u32 room)
+{
+	union answer want = nothing_written();
+
+	memset(&want, 0, room);
+	return !memcmp(a, &want, sizeof(want));
+}
 
 /* Each that is refused stands between two that are answered. */
 TEST_F(query, chain)
@@ -175,7 +207,8 @@ TEST_F(query, chain)
 			EXPECT_EQ(-refused[i / 2].err, hdr[i].result)
 				TH_LOG("refused[%zu]", i / 2);
 			EXPECT_EQ(refused[i / 2].hdr.query_op, hdr[i].query_op);
-			EXPECT_TRUE(is_untouched(&a[i]))
+			EXPECT_EQ(0, hdr[i].size);
+			EXPECT_TRUE(is_cleared(&a[i], refused[i / 2].hdr.size))
 				TH_LOG("refused[%zu]", i / 2);
 			continue;
 		}
@@ -328,10 +361,9 @@ TEST_F(query, data_faults)
 			EXPECT_EQ(len, hdr.size);
 			EXPECT_EQ(0, memcmp(edge - len, &self->want[op], len));
 		}
-		/* or for all that there is */
-		hdr = question(op, edge - full, ROOM);
-		EXPECT_EQ(0, ask_chain(via, &hdr));
-		EXPECT_EQ(full, hdr.size);
+		/* or it was said that there is more */
+		expect_data_fault(_metadata, via, op, (uintptr_t)edge - full,
+				  full + 1);
 	}
 	ASSERT_EQ(0, mprotect(edge - PAGE, PAGE, PROT_READ));
 	expect_data_fault(_metadata, via, 0, (uintptr_t)edge - PAGE, ROOM);
