@@ -41,6 +41,14 @@ struct zcrx_recv_args {
 	unsigned int		nr_cqes;
 };
 
+/**
+ * io_recvzc_prep() - check and copy an sqe of IORING_OP_RECV_ZC
+ * @req: the request, its ring's uring_lock held
+ * @sqe: what user space wrote
+ *
+ * Return: 0, or -EINVAL: fields that are to be 0, unknown flags, no multishot,
+ * or an unknown zcrx id.
+ */
 int io_recvzc_prep(struct io_kiocb *req, const struct io_uring_sqe *sqe)
 {
 	struct io_recvzc *zc = io_kiocb_to_cmd(req, struct io_recvzc);
@@ -56,6 +64,10 @@ int io_recvzc_prep(struct io_kiocb *req, const struct io_uring_sqe *sqe)
 		return -EINVAL;
 
 	zc->zcrx_id = READ_ONCE(sqe->zcrx_ifq_idx);
+	/* A request may wait for long before it looks for itself. */
+	if (!zcrx_ifq_find(req->ctx, zc->zcrx_id))
+		return -EINVAL;
+
 	zc->len = READ_ONCE(sqe->len);
 	zc->limited = zc->len;
 	req->flags |= REQ_F_APOLL_MULTISHOT;
