@@ -183,32 +183,41 @@ void zcrx_area_free(struct zcrx_area *area)
 	kfree(area);
 }
 
-/* Tell each net_iov its DMA address. Every segment the device sees must hold
- * whole net_iovs.
+/* Tell each net_iov its DMA address. It may span segments that follow each
+ * other without a gap, as exporters are free to cut a dma-buf into pages.
+ *
+ * -ERANGE if net_iovs are larger than the memory is contiguous, -EINVAL if it
+ * does not even consist of pages.
  */
 static int zcrx_area_set_dma_addrs(struct zcrx_area *area)
 {
-	unsigned int shift = area->ifq->niov_shift;
-	u64 mask = (1ULL << shift) - 1;
+	u64 niov_len = 1ULL << area->ifq->niov_shift;
+	dma_addr_t start = 0, end = 0;	/* what no net_iov has yet */
 	struct scatterlist *sg;
-	size_t idx = 0;
+	u32 idx = 0;
 	int i;
 
 	for_each_sgtable_dma_sg(area->mem.sgt, sg, i) {
 		dma_addr_t addr = sg_dma_address(sg);
-		u64 len = sg_dma_len(sg);
 
-		if ((addr | len) & mask)
+		if ((addr | sg_dma_len(sg)) & ~PAGE_MASK)
 			return -EINVAL;
+		if (start == end)
+			start = addr;
+		else if (addr != end)
+			return -ERANGE;
+		end = addr + sg_dma_len(sg);
 
-		for (; len && idx < area->nia.num_niovs; idx++) {
-			if (net_mp_niov_set_dma_addr(&area->nia.niovs[idx],
-						     addr))
+		for (; end - start >= niov_len; start += niov_len) {
+			if (idx == area->nia.num_niovs)
+				return 0;
+			if (net_mp_niov_set_dma_addr(&area->nia.niovs[idx++],
+						     start))
 				return -EFAULT;
-			addr += mask + 1;
-			len -= mask + 1;
 		}
 	}
+	if (start != end)
+		return -ERANGE;
 	return idx == area->nia.num_niovs ? 0 : -EINVAL;
 }
 

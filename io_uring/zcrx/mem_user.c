@@ -6,6 +6,7 @@
 #include <linux/dma-mapping.h>
 #include <linux/highmem.h>
 #include <linux/io_uring_types.h>
+#include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/scatterlist.h>
 #include <linux/skbuff.h>
@@ -65,12 +66,12 @@ static unsigned long zcrx_count_pages(struct page **pages, unsigned long nr)
 
 static int zcrx_mem_user_map(struct zcrx_mem *mem, struct device *dev)
 {
+	/* so that it does not cut a net_iov in two */
+	unsigned int max = rounddown_pow_of_two(dma_get_max_seg_size(dev));
 	int ret;
 
 	ret = sg_alloc_table_from_pages_segment(&mem->page_sgt, mem->pages,
-						mem->nr_pages, 0, mem->len,
-						dma_get_max_seg_size(dev) &
-						PAGE_MASK,
+						mem->nr_pages, 0, mem->len, max,
 						GFP_KERNEL_ACCOUNT);
 	if (ret)
 		return ret;

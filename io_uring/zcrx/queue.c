@@ -23,6 +23,7 @@ zcrx_queue_params(struct zcrx_queue *queue)
 	return (struct pp_memory_provider_params) {
 		.mp_priv	= queue,
 		.mp_ops		= &zcrx_provider_ops,
+		.rx_page_size	= 1U << queue->ifq->niov_shift,
 	};
 }
 

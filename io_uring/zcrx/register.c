@@ -105,13 +105,16 @@ static struct device *zcrx_dma_dev(struct net_device *netdev)
 static int zcrx_set_buf_len(struct zcrx_ifq *ifq,
 			    struct io_uring_zcrx_ifq_reg *reg)
 {
-	u32 len = reg->rx_buf_len;
+	u32 len = reg->rx_buf_len ?: PAGE_SIZE;
 
-	if (len && (!is_power_of_2(len) || len < PAGE_SIZE))
+	if (!is_power_of_2(len) || len < PAGE_SIZE)
 		return -EINVAL;
-	if (len > PAGE_SIZE)
+	/* Without a NIC there is nobody to whom it would matter. */
+	if (len > PAGE_SIZE && !ifq->dev)
 		return -EOPNOTSUPP;
-	reg->rx_buf_len = 1U << ifq->niov_shift;
+
+	ifq->niov_shift = ilog2(len);
+	reg->rx_buf_len = len;
 	return 0;
 }
 

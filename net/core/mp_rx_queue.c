@@ -34,6 +34,7 @@ static bool netif_mp_hds_enabled(struct net_device *dev)
 }
 
 static int netif_mp_check_rxq(struct net_device *dev, unsigned int *rxq_idx,
+			      const struct pp_memory_provider_params *p,
 			      struct netlink_ext_ack *extack)
 {
 	struct netdev_rx_queue *rxq;
@@ -61,6 +62,12 @@ static int netif_mp_check_rxq(struct net_device *dev, unsigned int *rxq_idx,
 		return -EEXIST;
 	}
 
+	if (p->rx_page_size > PAGE_SIZE &&
+	    p->rx_page_size > dev->queue_mgmt_ops->rx_page_size_max) {
+		NL_SET_ERR_MSG(extack, "the driver cannot receive into buffers of that size");
+		return -EOPNOTSUPP;
+	}
+
 	rxq = __netif_get_rx_queue(dev, *rxq_idx);
 	if (rxq->mp_params.mp_ops) {
 		NL_SET_ERR_MSG(extack, "designated queue already memory provider bound");
@@ -85,11 +92,11 @@ static int netif_mp_check_rxq(struct net_device *dev, unsigned int *rxq_idx,
  * Restarts the queue; on failure it runs as it did before. Called with RTNL
  * held.
  *
- * Return: 0, or -ENODEV (@dev is going away), -EOPNOTSUPP (no queue API),
- * -ERANGE (no such queue), -EINVAL (header split off), -EEXIST (XDP or another
- * provider is there), -EBUSY (AF_XDP), -ENODATA (the driver made no page_pool
- * with the provider), -ENETDOWN (the interface is down), or what else the
- * driver answered to the restart.
+ * Return: 0, or -ENODEV (@dev is going away), -EOPNOTSUPP (no queue API, or
+ * not with buffers of that size), -ERANGE (no such queue), -EINVAL (header split
+ * off), -EEXIST (XDP or another provider is there), -EBUSY (AF_XDP), -ENODATA
+ * (the driver made no page_pool with the provider), -ENETDOWN (the interface is
+ * down), or what else the driver answered to the restart.
  */
 int netif_mp_open_rxq(struct net_device *dev, unsigned int rxq_idx,
 		      const struct pp_memory_provider_params *p,
@@ -100,7 +107,7 @@ int netif_mp_open_rxq(struct net_device *dev, unsigned int rxq_idx,
 
 	ASSERT_RTNL();
 
-	err = netif_mp_check_rxq(dev, &rxq_idx, extack);
+	err = netif_mp_check_rxq(dev, &rxq_idx, p, extack);
 	if (err)
 		return err;
 

@@ -136,6 +136,7 @@ static int register_ifq(struct zc *zc, const struct zc_config *cfg)
 	zc_reg_init(&zc->reg, ifindex, cfg->nodev ? 0 : cfg->rxq, entries,
 		    &zc->areas[0], region, zc->region_len);
 	zc->reg.ifq.flags = cfg->nodev ? ZCRX_REG_NODEV : 0;
+	zc->reg.ifq.rx_buf_len = cfg->rx_buf_len;
 	ret = io_uring_register_ifq(&zc->ring, &zc->reg.ifq);
 	if (ret) {
 		if (region)

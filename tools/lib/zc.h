@@ -25,7 +25,8 @@ struct zc_config {
 	const char *ifname;
 	uint32_t rxq;
 	uint32_t cq_entries;	/* 0 for a default */
-	uint32_t rq_entries;	/* 0 for twice the buffers of the area */
+	uint32_t rq_entries;	/* 0 for twice the pages of the area */
+	uint32_t rx_buf_len;	/* 0 for a page */
 	bool kernel_rq;		/* the kernel allocates the refill ring */
 	bool huge_rq;		/* it lies in hugetlb pages of the process */
 	enum area_kind kind;

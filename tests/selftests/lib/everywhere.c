@@ -2,23 +2,22 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "everywhere.h"
 
 /*
  * Segments behind a lost one wait in the socket, a buffer each, and the lost
- * one needs a buffer too. So no more than about a hundred may wait: less than
- * the NIC has posted.
+ * one needs a buffer too. So no more than about a hundred may wait, as the
+ * kernel doubles the number: less than the NIC has posted.
  */
-#define QUEUE_BYTES	(200 * 1024)
+#define QUEUE_BUFFERS	50
 
-static int limit_queue(int sock)
+static int limit_queue(int sock, __u32 buf_len)
 {
-	const int bytes = QUEUE_BYTES;
+	const int bytes = QUEUE_BUFFERS * buf_len;
 
-	return setsockopt(sock, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes)) ?
-	       -errno : 0;
+	return setsockopt(sock, SOL_SOCKET, SO_RCVBUFFORCE, &bytes,
+			  sizeof(bytes)) ? -errno : 0;
 }
 
 /* Which buffers of the area were filled. */
@@ -27,12 +26,13 @@ struct map {
 	unsigned int nr_seen;
 };
 
-static void note(struct map *map, const struct hold *hold, size_t page)
+static void note(struct map *map, const struct hold *hold, __u32 buf_len)
 {
 	unsigned int i;
 
 	for (i = 0; i < hold->nr; i++) {
-		__u64 idx = (hold->rqe[i].off & ~IORING_ZCRX_AREA_MASK) / page;
+		__u64 idx = (hold->rqe[i].off & ~IORING_ZCRX_AREA_MASK) /
+			    buf_len;
 
 		/* the receiver has found it within the area */
 		map->nr_seen += !map->seen[idx];
@@ -62,26 +62,27 @@ static int go_on(struct receiver *rx, __u64 *armed_at)
 int receive_everywhere(struct receiver *rx, enum takes_first first,
 		       unsigned int *filled)
 {
-	const size_t page = sysconf(_SC_PAGESIZE);
+	const __u32 buf_len = rx->zc->reg.ifq.rx_buf_len;
 	bool keep = first == TAKES_RETURNED;
 	struct hold hold = {};
 	struct map map = {};
 	__u64 armed_at = rx->bytes;
 	int ret;
 
-	map.seen = calloc(rx->zc->areas[0].len / page, sizeof(*map.seen));
+	map.seen = calloc(rx->zc->areas[0].len / buf_len,
+			  sizeof(*map.seen));
 	if (!map.seen)
 		return -ENOMEM;
 	rx->keep = true;
 	rx->hold = &hold;
 	rx->ended = false;
 
-	ret = limit_queue(rx->sock);
+	ret = limit_queue(rx->sock, buf_len);
 	if (!ret)
 		ret = zc_recv(rx->zc, rx->sock, 0, rx->id);
 	while (!ret && !rx->ended) {
 		ret = receive_round(rx, 1, WIRE_PATIENCE_MS);
-		note(&map, &hold, page);
+		note(&map, &hold, buf_len);
 		keep = keep && zc_fdinfo(rx->zc, "free") != 0;
 		if (!keep)
 			hold_release(&hold, rx->zc);

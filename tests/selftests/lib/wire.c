@@ -109,6 +109,8 @@ static int take(struct receiver *rx, const struct io_uring_cqe *cqe)
 	}
 	rx->bytes += cqe->res;
 	rx->cqes++;
+	if (rx->longest < (__u32)cqe->res)
+		rx->longest = cqe->res;
 	if (!rx->keep)
 		zc_recycle(rx->zc, cqe);
 	else if (rx->hold)

@@ -65,6 +65,7 @@ struct receiver {
 
 	__u64 bytes;		/* came, and are right */
 	__u64 cqes;		/* with payload */
+	__u32 longest;		/* payload of one of them */
 	__u64 enospc;	/* requests that ended so, and were re-armed */
 	bool keep;		/* do not give buffers back */
 	struct hold *hold;	/* where kept ones are noted, or NULL */

@@ -166,7 +166,9 @@ enum zcrx_features {
  * @zcrx_id: set by the kernel: the number that requests on this ring name
  *	the ifq by; the first is 0. Must be 0 on the way in.
  * @rx_buf_len: bytes of one receive buffer, a power of two and at least a
- *	page, or 0 for a page; the kernel writes back the value in use
+ *	page, or 0 for a page; the kernel writes back the value in use. More than
+ *	a page is EOPNOTSUPP without a NIC, or with one that cannot do it, and
+ *	ERANGE if the area is less contiguous, or no multiple of it
  * @event_desc: pointer to a struct zcrx_event_desc, or 0 for no events
  * @__resv: must be 0
  *

@@ -51,16 +51,16 @@ static enum hrtimer_restart igb_mp_refill(struct hrtimer *timer)
 	return HRTIMER_NORESTART;
 }
 
-static struct page_pool *igb_mp_create_pool(struct igb_ring *ring)
+static struct page_pool *igb_mp_create_pool(struct igb_ring *ring,
+					    unsigned int buf_len)
 {
 	struct page_pool_params params = {
-		/* a netmem is one page, as mp->buf_len says */
-		.order		= 0,
+		.order		= get_order(buf_len),
 		.pool_size	= ring->count,
 		.nid		= dev_to_node(ring->dev),
 		.dev		= ring->dev,
 		.dma_dir	= DMA_FROM_DEVICE,
-		.max_len	= PAGE_SIZE,
+		.max_len	= buf_len,
 		.netdev		= ring->netdev,
 		.queue_idx	= ring->queue_index,
 		.flags		= PP_FLAG_DMA_MAP | PP_FLAG_DMA_SYNC_DEV |
@@ -103,7 +103,7 @@ int igb_mp_setup(struct igb_ring *ring)
 
 	mp->count = ring->count;
 	mp->q_vector = ring->q_vector;
-	mp->buf_len = PAGE_SIZE;
+	mp->buf_len = rxq->mp_params.rx_page_size ?: PAGE_SIZE;
 	hrtimer_init(&mp->refill_timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
 	mp->refill_timer.function = igb_mp_refill;
 
@@ -114,7 +114,7 @@ int igb_mp_setup(struct igb_ring *ring)
 		goto err_free_mp;
 	}
 
-	mp->pool = igb_mp_create_pool(ring);
+	mp->pool = igb_mp_create_pool(ring, mp->buf_len);
 	if (IS_ERR(mp->pool)) {
 		err = PTR_ERR(mp->pool);
 		goto err_free_hdr;

@@ -7,7 +7,12 @@
 #include <linux/hrtimer.h>
 #include <net/netmem.h>
 
+#include <linux/sizes.h>
+
 #include "igb.h"
+
+/* SRRCTL counts in KiB, and has seven bits for it. */
+#define IGB_MP_BUF_LEN_MAX	SZ_64K
 
 struct kernel_ethtool_ringparam;
 struct page_pool;

@@ -327,6 +327,7 @@ static int igb_queue_start(struct net_device *netdev, void *mem, int idx)
 }
 
 static const struct netdev_queue_mgmt_ops igb_queue_mgmt_ops = {
+	.rx_page_size_max	= IGB_MP_BUF_LEN_MAX,
 	.ndo_queue_mem_size	= sizeof(struct igb_ring),
 	.ndo_queue_mem_alloc	= igb_queue_mem_alloc,
 	.ndo_queue_mem_free	= igb_queue_mem_free,
@@ -343,6 +344,12 @@ static const struct netdev_queue_mgmt_ops igb_queue_mgmt_ops = {
  */
 void igb_queue_init(struct igb_adapter *adapter)
 {
-	if (adapter->hw.mac.type == e1000_82576)
-		adapter->netdev->queue_mgmt_ops = &igb_queue_mgmt_ops;
+	if (adapter->hw.mac.type != e1000_82576)
+		return;
+
+	adapter->netdev->queue_mgmt_ops = &igb_queue_mgmt_ops;
+	/* PCI's default, 64 KiB, would only cut the memory of a provider into
+	 * pieces: each descriptor has an address of its own.
+	 */
+	dma_set_max_seg_size(&adapter->pdev->dev, UINT_MAX);
 }
