@@ -180,10 +180,10 @@ static bool huge_pages_are_back(void)
 
 /* Every buffer is filled, with as much as a frame has or it holds. */
 static void expect_all_filled(struct __test_metadata *_metadata,
-			      const FIXTURE_VARIANT(kind) *variant,
+			      enum area_kind kind, bool contiguous,
 			      __u32 buf_len, __u32 payload)
 {
-	const struct zc_config cfg = config(variant->kind, buf_len);
+	const struct zc_config cfg = config(kind, buf_len);
 	unsigned int filled = 0;
 	struct receiver rx;
 	struct wire wire;
@@ -195,7 +195,7 @@ static void expect_all_filled(struct __test_metadata *_metadata,
 	ASSERT_TRUE(huge_pages_are_back());
 	ret = zc_open(&zc, &cfg);
 	/* as its pages happen to lie */
-	if (ret == -ERANGE && !iommu_translates() && !variant->contiguous)
+	if (ret == -ERANGE && !iommu_translates() && !contiguous)
 		return;
 	ASSERT_EQ(0, ret)
 		TH_LOG("%u: %s failed", buf_len, zc.failed);
@@ -226,13 +226,16 @@ TEST_F_TIMEOUT(kind, every_length, TIMEOUT)
 
 	ASSERT_EQ(0, nic_set_mtus(WIRE_IF, JUMBO));
 	for (i = 0; i < ARRAY_SIZE(lens); i++)
-		expect_all_filled(_metadata, variant, lens[i], PAYLOAD(JUMBO));
+		expect_all_filled(_metadata, variant->kind, variant->contiguous,
+				  lens[i], PAYLOAD(JUMBO));
 }
 
 TEST_F_TIMEOUT(kind, small_frames, TIMEOUT)
 {
-	expect_all_filled(_metadata, variant, lens[0], PAYLOAD(1500));
-	expect_all_filled(_metadata, variant, LARGEST, PAYLOAD(1500));
+	expect_all_filled(_metadata, variant->kind, variant->contiguous,
+			  lens[0], PAYLOAD(1500));
+	expect_all_filled(_metadata, variant->kind, variant->contiguous,
+			  LARGEST, PAYLOAD(1500));
 }
 
 /*
