@@ -45,8 +45,8 @@ enum io_uring_query_op {
  * @next_entry: pointer to the next struct io_uring_query_hdr, 0 in the last
  * @query_data: pointer to the memory that the answer is written to
  * @query_op: &enum io_uring_query_op
- * @size: bytes at @query_data, not 0; the kernel writes back the length of its
- *	answer if that is less
+ * @size: bytes at @query_data, not 0; the kernel writes back how many of them
+ *	are its answer, 0 if there is none. It zeroes the rest, up to a page
  * @result: must be 0 on the way in; set by the kernel: 0, or a negative error
  *	if there is no answer
  * @__resv: must be 0
