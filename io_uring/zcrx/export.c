@@ -117,6 +117,7 @@ int zcrx_import(struct io_ring_ctx *ctx, struct io_uring_zcrx_ifq_reg *reg,
 
 	reg->zcrx_id = id;
 	reg->rx_buf_len = 1U << ifq->niov_shift;
+	zcrx_rq_tell(&reg->offsets);
 	if (!copy_to_user(arg, reg, sizeof(*reg)))
 		return 0;
 

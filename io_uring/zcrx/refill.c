@@ -32,19 +32,26 @@
 /* How many entries to take before softirqs have their turn. */
 #define ZCRX_RQ_BATCH		256
 
+/* Tell user space where the parts of a refill ring are. */
+void zcrx_rq_tell(struct io_uring_zcrx_offsets *offsets)
+{
+	*offsets = (struct io_uring_zcrx_offsets) {
+		.tail	= ZCRX_RQ_TAIL_OFF,
+		.rqes	= ZCRX_RQ_HDR_SIZE,
+	};
+}
+
 /**
  * zcrx_rq_init() - set a refill ring up
  * @rq: the ring
  * @acct: whom its memory is charged to
  * @nr_entries: how many entries it has, a power of two
  * @desc: the memory it lies in
- * @offsets: filled in: where the parts of the ring are
  *
  * Return: 0, or a negative error of the region; -EINVAL if it is too small.
  */
 int zcrx_rq_init(struct zcrx_rq *rq, struct zcrx_account *acct,
-		 u32 nr_entries, const struct io_uring_region_desc *desc,
-		 struct io_uring_zcrx_offsets *offsets)
+		 u32 nr_entries, const struct io_uring_region_desc *desc)
 {
 	int ret;
 
@@ -61,10 +68,6 @@ int zcrx_rq_init(struct zcrx_rq *rq, struct zcrx_account *acct,
 	rq->rqes = rq->region.ptr + ZCRX_RQ_HDR_SIZE;
 	WRITE_ONCE(*rq->head, 0);
 	WRITE_ONCE(*rq->tail, 0);
-
-	memset(offsets, 0, sizeof(*offsets));
-	offsets->tail = ZCRX_RQ_TAIL_OFF;
-	offsets->rqes = ZCRX_RQ_HDR_SIZE;
 	return 0;
 }
 

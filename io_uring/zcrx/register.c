@@ -203,7 +203,7 @@ static struct zcrx_ifq *zcrx_reg_build(struct io_ring_ctx *ctx,
 	}
 
 	ret = zcrx_rq_init(&queue->rq, &ifq->acct, reg->ifq.rq_entries,
-			   &reg->region, &reg->ifq.offsets);
+			   &reg->region);
 	if (!ret && reg->ifq.event_desc)
 		ret = zcrx_events_init(ifq, &reg->event, &queue->rq);
 	if (ret)
@@ -299,6 +299,7 @@ int io_zcrx_register_ifq(struct io_ring_ctx *ctx, void __user *arg,
 	}
 
 	reg.ifq.zcrx_id = id;
+	zcrx_rq_tell(&reg.ifq.offsets);
 	if (!(reg.region.flags & IORING_MEM_REGION_TYPE_USER))
 		reg.region.mmap_offset = IORING_MAP_OFF_ZCRX_REGION +
 			((u64)id << IORING_OFF_PBUF_SHIFT);

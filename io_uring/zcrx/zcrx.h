@@ -281,8 +281,8 @@ void zcrx_region_free(struct zcrx_region *region, struct zcrx_account *acct);
 
 /* refill.c */
 int zcrx_rq_init(struct zcrx_rq *rq, struct zcrx_account *acct,
-		 u32 nr_entries, const struct io_uring_region_desc *desc,
-		 struct io_uring_zcrx_offsets *offsets);
+		 u32 nr_entries, const struct io_uring_region_desc *desc);
+void zcrx_rq_tell(struct io_uring_zcrx_offsets *offsets);
 void zcrx_rq_free(struct zcrx_rq *rq, struct zcrx_account *acct);
 
 /* Bytes of a refill ring with so many entries. */

@@ -348,6 +348,10 @@ TEST_F_TIMEOUT(ring, shared, TIMEOUT)
 	reg.if_idx = ctrl.zc_export.zcrx_fd;
 	EXPECT_EQ(0, io_uring_register_ifq(&other, &reg));
 	EXPECT_EQ(16 * KIB, reg.rx_buf_len);
+	/* the ring can be mapped, and where its parts are is told */
+	EXPECT_NE(0, reg.offsets.tail);
+	EXPECT_EQ(0, memcmp(&self->zc.reg.ifq.offsets, &reg.offsets,
+			    sizeof(reg.offsets)));
 	io_uring_queue_exit(&other);
 	close(ctrl.zc_export.zcrx_fd);
 }

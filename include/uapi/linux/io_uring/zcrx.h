@@ -128,7 +128,8 @@ struct io_uring_zcrx_area_reg {
  * enum zcrx_reg_flags - flags of a registration
  * @ZCRX_REG_IMPORT: share the ifq of another ring: if_idx holds the file
  *	descriptor that ZCRX_CTRL_EXPORT gave, everything else is 0. The kernel
- *	writes zcrx_id and rx_buf_len back. EBADF for any other descriptor
+ *	writes zcrx_id, rx_buf_len and offsets back. EBADF for any other
+ *	descriptor
  * @ZCRX_REG_NODEV: no NIC: all payload is copied into the area, which is
  *	memory of the process. The refill ring is read by ZCRX_CTRL_FLUSH_RQ, and
  *	when a copy finds no free buffer; upstream kernels do only the former
