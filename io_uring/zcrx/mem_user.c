@@ -47,6 +47,23 @@ void zcrx_unaccount_mem(struct zcrx_account *acct, unsigned long nr_pages)
 		atomic64_sub(nr_pages, &acct->mm->pinned_vm);
 }
 
+/**
+ * zcrx_pin_pages() - pin user memory
+ * @addr: where it starts, page-aligned
+ * @len: bytes, a multiple of the page size
+ * @nr_pages: how many pages were pinned
+ *
+ * Return: the pages, to be freed with kvfree(), or -EFAULT, -EOVERFLOW, -ENOMEM
+ * or -EINVAL as an error pointer.
+ */
+struct page **zcrx_pin_pages(u64 addr, u64 len, int *nr_pages)
+{
+	/* kvmalloc() warns of a larger array, and has none */
+	if (len >> PAGE_SHIFT > INT_MAX / sizeof(struct page *))
+		return ERR_PTR(-ENOMEM);
+	return io_pin_pages(addr, len, nr_pages);
+}
+
 /* A pinned page keeps its whole folio, so that is what it costs. */
 static unsigned long zcrx_count_pages(struct page **pages, unsigned long nr)
 {
@@ -151,7 +168,7 @@ int zcrx_mem_import_user(struct zcrx_mem *mem, struct zcrx_account *acct,
 	if (!reg->addr)
 		return -EFAULT;
 
-	pages = io_pin_pages(reg->addr, reg->len, &nr_pages);
+	pages = zcrx_pin_pages(reg->addr, reg->len, &nr_pages);
 	if (IS_ERR(pages))
 		return PTR_ERR(pages);
 

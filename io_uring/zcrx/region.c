@@ -8,7 +8,6 @@
 #include <linux/mm.h>
 #include <linux/vmalloc.h>
 
-#include "../memmap.h"
 #include "zcrx.h"
 
 static int zcrx_region_check(const struct io_uring_region_desc *desc)
@@ -39,7 +38,7 @@ static int zcrx_region_alloc(struct zcrx_region *region)
 	unsigned long nr = region->nr_pages, got;
 
 	region->pages = kvcalloc(nr, sizeof(*region->pages),
-				 GFP_KERNEL_ACCOUNT);
+				 GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	if (!region->pages)
 		return -ENOMEM;
 
@@ -63,7 +62,7 @@ static int zcrx_region_pin(struct zcrx_region *region, u64 addr, u64 size)
 {
 	int nr_pages;
 
-	region->pages = io_pin_pages(addr, size, &nr_pages);
+	region->pages = zcrx_pin_pages(addr, size, &nr_pages);
 	return PTR_ERR_OR_ZERO(region->pages);
 }
 

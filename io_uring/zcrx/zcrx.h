@@ -258,6 +258,7 @@ static inline u64 zcrx_niov_off(const struct net_iov *niov)
 /* mem_user.c */
 int zcrx_mem_import_user(struct zcrx_mem *mem, struct zcrx_account *acct,
 			 const struct io_uring_zcrx_area_reg *reg);
+struct page **zcrx_pin_pages(u64 addr, u64 len, int *nr_pages);
 int zcrx_account_mem(struct zcrx_account *acct, unsigned long nr_pages);
 void zcrx_unaccount_mem(struct zcrx_account *acct, unsigned long nr_pages);
 
