@@ -28,7 +28,7 @@ static int zcrx_flush(struct zcrx_ifq *ifq, const struct zcrx_ctrl *ctrl)
 
 static int zcrx_add_area(struct zcrx_ifq *ifq, const struct zcrx_ctrl *ctrl)
 {
-	const struct zcrx_ctrl_add_area *add = &ctrl->zc_add_area;
+	const struct zcrx_ctrl_add_area *add = &ctrl->zc_area;
 	struct io_uring_zcrx_area_reg __user *arg;
 	struct io_uring_zcrx_area_reg reg;
 	struct zcrx_area *area;

@@ -18,7 +18,7 @@
 #include "../io_uring.h"
 #include "zcrx.h"
 
-#define ZCRX_EVENT_TYPES	(BIT(__ZCRX_EVENT_LAST) - 1)
+#define ZCRX_EVENT_TYPES	(BIT(__ZCRX_EVENT_TYPE_LAST) - 1)
 
 struct zcrx_event {
 	struct io_kiocb		req;
@@ -32,7 +32,7 @@ struct zcrx_events {
 	u64			user_data;
 	u32			wanted;		/* types */
 	u32			silent;		/* lock; types to be armed */
-	struct zcrx_event	event[__ZCRX_EVENT_LAST];
+	struct zcrx_event	event[__ZCRX_EVENT_TYPE_LAST];
 	u64			copies;		/* lock */
 	u64			copied;		/* lock; bytes */
 	struct zcrx_stats	*stats;		/* shared, or NULL */
@@ -110,7 +110,7 @@ int zcrx_events_init(struct zcrx_ifq *ifq, const struct zcrx_event_desc *desc,
 	spin_lock_init(&events->lock);
 	events->user_data = desc->user_data;
 	events->wanted = desc->type_mask;
-	for (i = 0; i < __ZCRX_EVENT_LAST; i++)
+	for (i = 0; i < __ZCRX_EVENT_TYPE_LAST; i++)
 		events->event[i].ifq = ifq;
 	ifq->events = events;
 	return 0;
@@ -232,7 +232,7 @@ int zcrx_event_arm(struct zcrx_ifq *ifq, const struct zcrx_ctrl_arm_event *arm)
 
 	if (!mem_is_zero(arm->__resv, sizeof(arm->__resv)))
 		return -EINVAL;
-	if (!events || arm->event_type >= __ZCRX_EVENT_LAST)
+	if (!events || arm->event_type >= __ZCRX_EVENT_TYPE_LAST)
 		return -EINVAL;
 
 	spin_lock_bh(&events->lock);

@@ -67,7 +67,7 @@ static int add(struct zc *zc, __u64 area_ptr)
 {
 	struct zcrx_ctrl ctrl = {
 		.op = ZCRX_CTRL_ADD_AREA,
-		.zc_add_area.area_ptr = area_ptr,
+		.zc_area.area_ptr = area_ptr,
 	};
 
 	return zc_ctrl(zc, &ctrl);

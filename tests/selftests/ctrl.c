@@ -161,7 +161,7 @@ TEST_F(refused, does_nothing)
 static void add_area(struct call *c)
 {
 	c->ctrl.op = ZCRX_CTRL_ADD_AREA;
-	c->ctrl.zc_add_area.area_ptr = (uintptr_t)&c->area;
+	c->ctrl.zc_area.area_ptr = (uintptr_t)&c->area;
 }
 
 /* The last words that can be read, with a ctrl's first half in them. */
@@ -194,13 +194,13 @@ REFUSED(flush_resv2, EINVAL, c->ctrl.zc_flush.__resv[2] = 1);
 REFUSED(flush_resv3, EINVAL, c->ctrl.zc_flush.__resv[3] = 1);
 REFUSED(flush_resv4, EINVAL, c->ctrl.zc_flush.__resv[4] = 1);
 REFUSED(flush_resv5, EINVAL, c->ctrl.zc_flush.__resv[5] = 1ull << 63);
-REFUSED(add_resv0, EINVAL, add_area(c); c->ctrl.zc_add_area.__resv[0] = 1);
-REFUSED(add_resv1, EINVAL, add_area(c); c->ctrl.zc_add_area.__resv[1] = 1);
-REFUSED(add_resv2, EINVAL, add_area(c); c->ctrl.zc_add_area.__resv[2] = 1);
-REFUSED(add_resv3, EINVAL, add_area(c); c->ctrl.zc_add_area.__resv[3] = 1);
+REFUSED(add_resv0, EINVAL, add_area(c); c->ctrl.zc_area.__resv[0] = 1);
+REFUSED(add_resv1, EINVAL, add_area(c); c->ctrl.zc_area.__resv[1] = 1);
+REFUSED(add_resv2, EINVAL, add_area(c); c->ctrl.zc_area.__resv[2] = 1);
+REFUSED(add_resv3, EINVAL, add_area(c); c->ctrl.zc_area.__resv[3] = 1);
 REFUSED(add_resv4, EINVAL, add_area(c);
-	c->ctrl.zc_add_area.__resv[4] = 1ull << 63);
-REFUSED(add_null, EFAULT, add_area(c); c->ctrl.zc_add_area.area_ptr = 0);
+	c->ctrl.zc_area.__resv[4] = 1ull << 63);
+REFUSED(add_null, EFAULT, add_area(c); c->ctrl.zc_area.area_ptr = 0);
 
 REFUSED_BOTH(args_before_fault, EINVAL, one_arg, fault);
 REFUSED_BOTH(args_before_resv, EINVAL, one_arg, resv0);
@@ -215,7 +215,7 @@ REFUSED_BOTH(id_before_add_null, ENXIO, id_next, add_null);
 /* an operation that is not there has no reserved fields */
 REFUSED_BOTH(op_before_flush_resv, EOPNOTSUPP, op_next, flush_resv0);
 REFUSED(add_resv_before_area, EINVAL, add_null_spoil(c);
-	c->ctrl.zc_add_area.__resv[0] = 1);
+	c->ctrl.zc_area.__resv[0] = 1);
 
 /* A ring has ifqs or not, of whatever kind it is. */
 TEST(no_ifq)

@@ -121,7 +121,7 @@ TEST_F(copies, arm_refused)
 		struct zcrx_ctrl ctrl;
 		int err;
 	} table[] = {
-		{ { .zc_arm_event.event_type = __ZCRX_EVENT_LAST }, EINVAL },
+		{ { .zc_arm_event.event_type = __ZCRX_EVENT_TYPE_LAST }, EINVAL },
 		{ { .zc_arm_event.event_type = 32 + ZCRX_EVENT_COPY }, EINVAL },
 		{ { .zc_arm_event.event_type = -1 }, EINVAL },
 		{ { .zc_arm_event.__resv[0] = 1 }, EINVAL },

@@ -123,7 +123,7 @@ REFUSED(area_token, EINVAL, s->reg.area.rq_area_token = 1);
 REFUSED(desc_fault, EFAULT, s->reg.ifq.event_desc = BAD_PTR);
 REFUSED(desc_half_fault, EFAULT,
 	s->reg.ifq.event_desc = half_readable(&s->desc));
-REFUSED(type_next, EINVAL, s->desc.type_mask |= 1u << __ZCRX_EVENT_LAST);
+REFUSED(type_next, EINVAL, s->desc.type_mask |= 1u << __ZCRX_EVENT_TYPE_LAST);
 REFUSED(type_last, EINVAL, s->desc.type_mask = 1u << 31);
 REFUSED(flag_next, EINVAL, s->desc.flags |= 2);
 REFUSED(flag_last, EINVAL, s->desc.flags |= 1u << 31);

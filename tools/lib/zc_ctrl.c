@@ -44,7 +44,7 @@ int zc_add_area(struct zc *zc, const struct area *area, uint64_t *token)
 
 	area_describe(area, &reg);
 	ctrl_init(&ctrl, zc, ZCRX_CTRL_ADD_AREA);
-	ctrl.zc_add_area.area_ptr = (uintptr_t)&reg;
+	ctrl.zc_area.area_ptr = (uintptr_t)&reg;
 	ret = zc_ctrl(zc, &ctrl);
 	if (ret)
 		return ret;

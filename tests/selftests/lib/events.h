@@ -45,7 +45,7 @@ struct listener {
 	struct receiver rx[NR_FROM];
 	struct hold hold;	/* what FROM_WIRE keeps, if told to */
 
-	unsigned int nr[__ZCRX_EVENT_LAST];	/* events that came */
+	unsigned int nr[__ZCRX_EVENT_TYPE_LAST];	/* events that came */
 	__u64 sent;				/* by listener_copy() */
 	__u64 counted;				/* bytes copied, of stats */
 };

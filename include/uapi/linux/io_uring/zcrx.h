@@ -210,13 +210,13 @@ struct io_uring_zcrx_ifq_reg {
  * @ZCRX_EVENT_ALLOC_FAIL: the queue ran out of buffers: the application
  *	holds too many, or the area is too small
  * @ZCRX_EVENT_COPY: payload was copied instead of received in place
- * @__ZCRX_EVENT_LAST: the number of types
+ * @__ZCRX_EVENT_TYPE_LAST: the number of types
  */
 enum zcrx_event_type {
 	ZCRX_EVENT_ALLOC_FAIL,
 	ZCRX_EVENT_COPY,
 
-	__ZCRX_EVENT_LAST,
+	__ZCRX_EVENT_TYPE_LAST,
 };
 
 /**
@@ -337,7 +337,7 @@ struct zcrx_ctrl_add_area {
  * @zc_export: for ZCRX_CTRL_EXPORT
  * @zc_flush: for ZCRX_CTRL_FLUSH_RQ
  * @zc_arm_event: for ZCRX_CTRL_ARM_EVENT
- * @zc_add_area: for ZCRX_CTRL_ADD_AREA
+ * @zc_area: for ZCRX_CTRL_ADD_AREA
  *
  * May be called by the task that the ring belongs to, as other register
  * calls.
@@ -353,7 +353,7 @@ struct zcrx_ctrl {
 		struct zcrx_ctrl_export		zc_export;
 		struct zcrx_ctrl_flush_rq	zc_flush;
 		struct zcrx_ctrl_arm_event	zc_arm_event;
-		struct zcrx_ctrl_add_area	zc_add_area;
+		struct zcrx_ctrl_add_area	zc_area;
 	};
 };
 
