@@ -173,6 +173,9 @@ REFUSED_BOTH(region_memory_before_buf_len, EFAULT,
 	     region_unmapped, buf_len_large);
 REFUSED_BOTH(buf_len_odd_before_area, EINVAL, buf_len_odd, area_empty);
 REFUSED_BOTH(buf_len_large_before_area, EOPNOTSUPP, buf_len_large, area_empty);
+REFUSED_BOTH(buf_len_large_before_area_flags, EOPNOTSUPP,
+	     buf_len_large, area_flags);
+REFUSED_BOTH(buf_len_large_before_wraps, EOPNOTSUPP, buf_len_large, area_wraps);
 REFUSED_BOTH(buf_len_large_before_dmabuf, EOPNOTSUPP,
 	     buf_len_large, area_dmabuf);
 REFUSED_BOTH(area_flags_before_len, EINVAL, area_flags, area_empty);

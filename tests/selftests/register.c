@@ -14,64 +14,17 @@
 
 #include "lib/caps.h"
 #include "lib/pins.h"
+#include "lib/subject.h"
 #include "lib/wire.h"
 #include "lib/xdp.h"
 #include "queue.h"
 
 #define PAGE		4096
-#define AREA_LEN	(4 * 1024 * 1024)
-#define RQ_ENTRIES	1024
+#define AREA_LEN	SUBJECT_AREA_LEN
+#define RQ_ENTRIES	SUBJECT_RQ_ENTRIES
 #define NO_SUCH_IF	0x7fffffff
 /* in no mapping, and not 0 either */
 #define BAD_PTR		8
-
-/* A ring, an area and a refill ring, ready to be registered. */
-struct subject {
-	struct io_uring ring;
-	struct area area;
-	struct zc_reg reg;
-	void *region;
-	size_t region_len;
-	unsigned int ifindex;
-};
-
-static int subject_open(struct subject *s)
-{
-	const char *failed;
-	int ret;
-
-	s->ifindex = if_nametoindex(WIRE_IF);
-	if (!s->ifindex)
-		return -ENODEV;
-	ret = queue_wait_free(s->ifindex, WIRE_RXQ, WIRE_PATIENCE_MS);
-	if (ret)
-		return ret;
-	ret = area_open(&s->area, AREA_USER, AREA_LEN, &failed);
-	if (ret)
-		return ret;
-	s->region_len = zc_region_len(RQ_ENTRIES);
-	s->region = mmap(NULL, s->region_len, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (s->region == MAP_FAILED)
-		return -errno;
-	zc_reg_init(&s->reg, s->ifindex, WIRE_RXQ, RQ_ENTRIES, &s->area,
-		    s->region, s->region_len);
-	return zc_ring_open(&s->ring, 64);
-}
-
-static void subject_close(struct subject *s)
-{
-	io_uring_queue_exit(&s->ring);
-	munmap(s->region, s->region_len);
-	area_close(&s->area);
-}
-
-static int good_registration(struct subject *s)
-{
-	zc_reg_init(&s->reg, s->ifindex, WIRE_RXQ, RQ_ENTRIES, &s->area,
-		    s->region, s->region_len);
-	return io_uring_register_ifq(&s->ring, &s->reg.ifq);
-}
 
 FIXTURE(refused)
 {
@@ -86,7 +39,7 @@ FIXTURE_VARIANT(refused)
 
 FIXTURE_SETUP(refused)
 {
-	ASSERT_EQ(0, subject_open(&self->s));
+	ASSERT_EQ(0, subject_open(&self->s, WIRE_IF, AREA_USER));
 	ASSERT_EQ(0, pins_wait(0, WIRE_PATIENCE_MS));
 }
 
@@ -100,11 +53,11 @@ TEST_F(refused, leaves_no_trace)
 	struct subject *s = &self->s;
 
 	variant->spoil(&s->reg);
-	EXPECT_EQ(-variant->err, io_uring_register_ifq(&s->ring, &s->reg.ifq));
+	EXPECT_EQ(-variant->err, subject_register(s));
 	EXPECT_EQ(0, pins_now());
 	EXPECT_EQ(QUEUE_PAGES, queue_provider(s->ifindex, WIRE_RXQ));
 
-	ASSERT_EQ(0, good_registration(s));
+	ASSERT_EQ(0, subject_register_good(s));
 	EXPECT_EQ(0, s->reg.ifq.zcrx_id);
 	EXPECT_EQ(QUEUE_IO_URING, queue_provider(s->ifindex, WIRE_RXQ));
 }
@@ -275,7 +228,7 @@ FIXTURE(registration)
 
 FIXTURE_SETUP(registration)
 {
-	ASSERT_EQ(0, subject_open(&self->s));
+	ASSERT_EQ(0, subject_open(&self->s, WIRE_IF, AREA_USER));
 	ASSERT_EQ(0, pins_wait(0, WIRE_PATIENCE_MS));
 }
 
@@ -392,7 +345,7 @@ TEST_F(registration, queue_is_taken)
 	struct zc_reg reg;
 	long pins;
 
-	ASSERT_EQ(0, io_uring_register_ifq(&s->ring, &s->reg.ifq));
+	ASSERT_EQ(0, subject_register(s));
 	pins = pins_now();
 
 	ASSERT_EQ(0, area_open(&area, AREA_USER, AREA_LEN, &failed));
@@ -411,11 +364,11 @@ TEST_F(registration, needs_header_split)
 	struct subject *s = &self->s;
 
 	ASSERT_EQ(0, system("tcp-data-split " WIRE_IF " off"));
-	EXPECT_EQ(-EINVAL, io_uring_register_ifq(&s->ring, &s->reg.ifq));
+	EXPECT_EQ(-EINVAL, subject_register(s));
 	EXPECT_EQ(0, pins_now());
 	EXPECT_EQ(QUEUE_PAGES, queue_provider(s->ifindex, WIRE_RXQ));
 	ASSERT_EQ(0, system("tcp-data-split " WIRE_IF " on"));
-	EXPECT_EQ(0, good_registration(s));
+	EXPECT_EQ(0, subject_register_good(s));
 	/* and stays on while it is needed */
 	EXPECT_NE(0, system("tcp-data-split " WIRE_IF " off 2>/dev/null"));
 }
@@ -427,11 +380,11 @@ TEST_F(registration, conflicts_with_xdp)
 
 	xdp = xdp_attach(s->ifindex);
 	ASSERT_LE(0, xdp);
-	EXPECT_EQ(-EEXIST, io_uring_register_ifq(&s->ring, &s->reg.ifq));
+	EXPECT_EQ(-EEXIST, subject_register(s));
 	EXPECT_EQ(0, pins_now());
 	EXPECT_EQ(QUEUE_PAGES, queue_provider(s->ifindex, WIRE_RXQ));
 	close(xdp);
-	EXPECT_EQ(0, good_registration(s));
+	EXPECT_EQ(0, subject_register_good(s));
 	/* the other way round, too */
 	EXPECT_GT(0, xdp_attach(s->ifindex));
 }
@@ -456,7 +409,7 @@ static void expect_undone(struct __test_metadata *_metadata,
 {
 	EXPECT_EQ(0, queue_wait_free(s->ifindex, WIRE_RXQ, WIRE_PATIENCE_MS));
 	EXPECT_EQ(0, pins_wait(0, WIRE_PATIENCE_MS));
-	EXPECT_EQ(0, good_registration(s));
+	EXPECT_EQ(0, subject_register_good(s));
 	EXPECT_EQ(0, s->reg.ifq.zcrx_id);
 }
 

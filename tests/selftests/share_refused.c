@@ -28,6 +28,8 @@
 /* in no mapping, and not 0 either */
 #define BAD_PTR		((void *)8)
 #define NO_FD		1000
+/* An mmap offset has room for so many ids. */
+#define NR_IDS		2048
 
 /* An ifq with its ring, its file descriptor, and a ring without an ifq. */
 FIXTURE(refused)
@@ -77,7 +79,7 @@ struct call {
 	bool no_fds;		/* the process may have no more of them */
 
 	/* for spoiling */
-	int socket, dmabuf;
+	int socket, dmabuf, path;
 };
 
 /*
@@ -154,6 +156,7 @@ SPOIL(fd_closed, c->reg.if_idx = NO_FD)
 SPOIL(fd_socket, c->reg.if_idx = c->socket)
 SPOIL(fd_ring, c->reg.if_idx = c->ring_fd)
 SPOIL(fd_dmabuf, c->reg.if_idx = c->dmabuf)
+SPOIL(fd_path, c->reg.if_idx = c->path)
 
 static const struct wrong import_wrong[] = {
 	{ "nr_args 0", EINVAL, NR_ARGS, nr_args_0 },
@@ -174,6 +177,7 @@ static const struct wrong import_wrong[] = {
 	{ "socket", EBADF, IF_IDX, fd_socket },
 	{ "ring", EBADF, IF_IDX, fd_ring },
 	{ "dma-buf", EBADF, IF_IDX, fd_dmabuf },
+	{ "O_PATH", EBADF, IF_IDX, fd_path },
 	{ "read only", EFAULT, ARG, arg_read_only },
 };
 
@@ -245,7 +249,7 @@ static int count_fds(void)
 static void try_all(struct __test_metadata *_metadata, const struct call *good,
 		    void *page, const struct wrong *wrong, unsigned int nr)
 {
-	int socket = good->socket, fds = count_fds();
+	int fds = count_fds();
 	const struct wrong *first, *second;
 
 	ASSERT_LT(0, fds);
@@ -256,7 +260,6 @@ static void try_all(struct __test_metadata *_metadata, const struct call *good,
 			if (second != first && first->place != NONE &&
 			    first->place == second->place)
 				continue;
-			c.socket = socket;
 			second->spoil(&c);
 			first->spoil(&c);
 			EXPECT_EQ(-first->err, make(&c, page))
@@ -306,13 +309,44 @@ TEST_F_TIMEOUT(refused, export, TIMEOUT)
 TEST_F_TIMEOUT(refused, import, TIMEOUT)
 {
 	struct call good = good_import(self);
+	char path[32];
 
 	ASSERT_LE(0, self->fd);
 	good.socket = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	ASSERT_LE(0, good.socket);
+	/* the very file, but opened for its name alone */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", self->fd);
+	good.path = open(path, O_PATH | O_CLOEXEC);
+	ASSERT_LE(0, good.path);
 	try_all(_metadata, &good, self->page, import_wrong,
 		ARRAY_SIZE(import_wrong));
 	close(good.socket);
+	close(good.path);
+	expect_unheld(_metadata, self);
+}
+
+/* A ring has so many ids, each once, and none for whom there is no more. */
+TEST_F_TIMEOUT(refused, out_of_ids, TIMEOUT)
+{
+	struct call good = good_import(self), later = good;
+	struct io_uring_zcrx_ifq_reg *reg = self->page;
+	__u32 id;
+
+	ASSERT_LE(0, self->fd);
+	for (id = 0; id < NR_IDS; id++) {
+		ASSERT_EQ(0, make(&good, self->page));
+		ASSERT_EQ(id, reg->zcrx_id);
+	}
+	EXPECT_EQ(-EBUSY, make(&good, self->page));
+	/* what else is wrong was seen before */
+	later.reg.if_idx = NO_FD;
+	EXPECT_EQ(-EBADF, make(&later, self->page));
+
+	/* another ring is not concerned, and whoever failed holds nothing */
+	good.ring_fd = self->owner.zc.ring.ring_fd;
+	EXPECT_EQ(0, make(&good, self->page));
+	EXPECT_EQ(1, reg->zcrx_id);
+	EXPECT_EQ(0, side_close_wait(&self->other));
 	expect_unheld(_metadata, self);
 }
 
