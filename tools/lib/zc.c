@@ -37,7 +37,10 @@ int zc_ring_open(struct io_uring *ring, uint32_t cq_entries)
 		.cq_entries = cq_entries,
 	};
 
-	int ret = io_uring_queue_init_params(SQ_ENTRIES, ring, &p);
+	/* there cannot be more of them than completions */
+	unsigned int entries = cq_entries < SQ_ENTRIES ? cq_entries :
+							  SQ_ENTRIES;
+	int ret = io_uring_queue_init_params(entries, ring, &p);
 
 	if (ret)
 		return ret;
@@ -280,6 +283,22 @@ int zc_recv(struct zc *zc, int sockfd, uint32_t len, uint64_t user_data)
 	if (ret < 0)
 		return ret;
 	return ret == 1 ? 0 : -EIO;
+}
+
+int zc_submit(struct zc *zc, const struct io_uring_sqe *sqes, unsigned int nr)
+{
+	unsigned int i;
+	int ret;
+
+	if (io_uring_sq_space_left(&zc->ring) < nr)
+		return -EAGAIN;
+	for (i = 0; i < nr; i++)
+		*io_uring_get_sqe(&zc->ring) = sqes[i];
+	zc->enters++;
+	ret = io_uring_submit(&zc->ring);
+	if (ret < 0)
+		return ret;
+	return ret == (int)nr ? 0 : -EIO;
 }
 
 static int wait_once(struct zc *zc, unsigned int timeout_ms)

@@ -93,6 +93,12 @@ const char *zc_advice(const struct zc *zc, int err);
 int zc_recv(struct zc *zc, int sockfd, uint32_t len, uint64_t user_data);
 
 /*
+ * Submits sqes as they are, in one go. Returns 0 or -errno; -EIO if the kernel
+ * did not take all of them.
+ */
+int zc_submit(struct zc *zc, const struct io_uring_sqe *sqes, unsigned int nr);
+
+/*
  * Waits until there is a completion; -ETIME if there is none in time. Does
  * no system call if there is one already.
  */

@@ -124,11 +124,28 @@ static int take_any(struct receiver *rx, const struct io_uring_cqe *cqe)
 		return take(rx, cqe);
 	if (cqe->res == -ENOSPC) {
 		rx->enospc++;
-		return zc_recv(rx->zc, rx->sock, 0, rx->id);
+		rx->rearm = true;
+		return 0;
 	}
 	rx->ended = true;
 	rx->result = cqe->res;
 	return 0;
+}
+
+/*
+ * Not before the CQ has room again: a request that is submitted while it is
+ * full only ends with -ENOSPC again.
+ */
+static int rearm(struct receiver *rx, unsigned int nr)
+{
+	int ret = 0;
+
+	for (; nr-- && !ret; rx++) {
+		if (rx->rearm)
+			ret = zc_recv(rx->zc, rx->sock, 0, rx->id);
+		rx->rearm = false;
+	}
+	return ret;
 }
 
 /* Takes completions until one ends a request, or there are no more. */
@@ -158,7 +175,7 @@ static int take_ready(struct receiver *rx, unsigned int nr)
 	}
 	io_uring_cq_advance(ring, seen);
 	zc_publish(rx->zc);
-	return ret;
+	return ret ? ret : rearm(rx, nr);
 }
 
 int receive(struct receiver *rx, __u64 bytes)

@@ -70,6 +70,7 @@ struct receiver {
 	bool keep;		/* do not give buffers back */
 	struct hold *hold;	/* where kept ones are noted, or NULL */
 
+	bool rearm;		/* its request ended for want of room in the CQ */
 	bool ended;		/* its request did, with result */
 	int result;
 };
