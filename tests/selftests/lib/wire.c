@@ -133,8 +133,9 @@ static int take_any(struct receiver *rx, const struct io_uring_cqe *cqe)
 }
 
 /*
- * Not before the CQ has room again: a request that is submitted while it is
- * full only ends with -ENOSPC again.
+ * Before the next look at the CQ: a request that is submitted while that is
+ * full only ends with -ENOSPC again, and callers want to see where things stand
+ * between two looks.
  */
 static int rearm(struct receiver *rx, unsigned int nr)
 {
@@ -175,7 +176,7 @@ static int take_ready(struct receiver *rx, unsigned int nr)
 	}
 	io_uring_cq_advance(ring, seen);
 	zc_publish(rx->zc);
-	return ret ? ret : rearm(rx, nr);
+	return ret;
 }
 
 int receive(struct receiver *rx, __u64 bytes)
@@ -184,10 +185,8 @@ int receive(struct receiver *rx, __u64 bytes)
 
 	rx->ended = false;
 	while (!rx->ended && rx->bytes < until) {
-		int ret = zc_wait(rx->zc, WIRE_PATIENCE_MS);
+		int ret = receive_round(rx, 1, WIRE_PATIENCE_MS);
 
-		if (!ret)
-			ret = take_ready(rx, 1);
 		if (ret)
 			return ret;
 	}
@@ -206,8 +205,10 @@ int receive_all(struct receiver *rx)
 int receive_round(struct receiver *rx, unsigned int nr,
 		  unsigned int timeout_ms)
 {
-	int ret = zc_wait(rx->zc, timeout_ms);
+	int ret = rearm(rx, nr);
 
+	if (!ret)
+		ret = zc_wait(rx->zc, timeout_ms);
 	return ret ? ret : take_ready(rx, nr);
 }
 
