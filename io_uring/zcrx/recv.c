@@ -290,15 +290,13 @@ static int zcrx_recv(struct io_kiocb *req, struct zcrx_ifq *ifq,
 		.ifq	= ifq,
 	};
 	struct sock *sk = sock->sk;
-	const struct proto *prot = READ_ONCE(sk->sk_prot);
-	int ret;
-
-	if (prot->recvmsg != tcp_recvmsg)
-		return -EPROTONOSUPPORT;
+	int ret = -EPROTONOSUPPORT;
 
 	sock_rps_record_flow(sk);
 	lock_sock(sk);
-	ret = zcrx_recv_pass(&args, sk, zc);
+	/* Nobody makes it kTLS's now. */
+	if (likely(READ_ONCE(sk->sk_prot)->recvmsg == tcp_recvmsg))
+		ret = zcrx_recv_pass(&args, sk, zc);
 	release_sock(sk);
 
 	if (args.delivered)

@@ -111,26 +111,112 @@ FIXTURE_VARIANT(cancel)
 	struct way way;
 };
 
-#define WAY(name, ...)							\
-	FIXTURE_VARIANT_ADD(cancel, name) {				\
-		.way = { .flags = __VA_ARGS__ },			\
-	};								\
-	FIXTURE_VARIANT_ADD(cancel, name##_sync) {			\
-		.way = { .sync = true, .flags = __VA_ARGS__ },		\
-	}
+#define BY_NAME		IORING_ASYNC_CANCEL_USERDATA
+#define BY_FD		IORING_ASYNC_CANCEL_FD
+#define BY_SLOT		(BY_FD | IORING_ASYNC_CANCEL_FD_FIXED)
+#define BY_OP		IORING_ASYNC_CANCEL_OP
+#define ANY		IORING_ASYNC_CANCEL_ANY
+#define ALL		IORING_ASYNC_CANCEL_ALL
 
-WAY(user_data, 0);
-WAY(user_data_said, IORING_ASYNC_CANCEL_USERDATA);
-WAY(fd, IORING_ASYNC_CANCEL_FD);
-WAY(op, IORING_ASYNC_CANCEL_OP);
-WAY(any, IORING_ASYNC_CANCEL_ANY);
-WAY(all, IORING_ASYNC_CANCEL_ALL);
-WAY(all_of_fd, IORING_ASYNC_CANCEL_ALL | IORING_ASYNC_CANCEL_FD);
-WAY(all_of_op, IORING_ASYNC_CANCEL_ALL | IORING_ASYNC_CANCEL_OP);
-WAY(all_three, IORING_ASYNC_CANCEL_FD | IORING_ASYNC_CANCEL_OP |
-	       IORING_ASYNC_CANCEL_USERDATA);
-WAY(slot, IORING_ASYNC_CANCEL_FD | IORING_ASYNC_CANCEL_FD_FIXED,
-    .fixed = true);
+FIXTURE_VARIANT_ADD(cancel, user_data)
+{
+	.way = { .flags = 0 },
+};
+
+FIXTURE_VARIANT_ADD(cancel, user_data_said)
+{
+	.way = { .flags = BY_NAME },
+};
+
+FIXTURE_VARIANT_ADD(cancel, fd)
+{
+	.way = { .flags = BY_FD },
+};
+
+FIXTURE_VARIANT_ADD(cancel, op)
+{
+	.way = { .flags = BY_OP },
+};
+
+FIXTURE_VARIANT_ADD(cancel, any)
+{
+	.way = { .flags = ANY },
+};
+
+FIXTURE_VARIANT_ADD(cancel, all)
+{
+	.way = { .flags = ALL },
+};
+
+FIXTURE_VARIANT_ADD(cancel, all_of_fd)
+{
+	.way = { .flags = ALL | BY_FD },
+};
+
+FIXTURE_VARIANT_ADD(cancel, all_of_op)
+{
+	.way = { .flags = ALL | BY_OP },
+};
+
+FIXTURE_VARIANT_ADD(cancel, all_three)
+{
+	.way = { .flags = BY_FD | BY_OP | BY_NAME },
+};
+
+FIXTURE_VARIANT_ADD(cancel, slot)
+{
+	.way = { .flags = BY_SLOT, .fixed = true },
+};
+
+FIXTURE_VARIANT_ADD(cancel, user_data_sync)
+{
+	.way = { .sync = true, .flags = 0 },
+};
+
+FIXTURE_VARIANT_ADD(cancel, user_data_said_sync)
+{
+	.way = { .sync = true, .flags = BY_NAME },
+};
+
+FIXTURE_VARIANT_ADD(cancel, fd_sync)
+{
+	.way = { .sync = true, .flags = BY_FD },
+};
+
+FIXTURE_VARIANT_ADD(cancel, op_sync)
+{
+	.way = { .sync = true, .flags = BY_OP },
+};
+
+FIXTURE_VARIANT_ADD(cancel, any_sync)
+{
+	.way = { .sync = true, .flags = ANY },
+};
+
+FIXTURE_VARIANT_ADD(cancel, all_sync)
+{
+	.way = { .sync = true, .flags = ALL },
+};
+
+FIXTURE_VARIANT_ADD(cancel, all_of_fd_sync)
+{
+	.way = { .sync = true, .flags = ALL | BY_FD },
+};
+
+FIXTURE_VARIANT_ADD(cancel, all_of_op_sync)
+{
+	.way = { .sync = true, .flags = ALL | BY_OP },
+};
+
+FIXTURE_VARIANT_ADD(cancel, all_three_sync)
+{
+	.way = { .sync = true, .flags = BY_FD | BY_OP | BY_NAME },
+};
+
+FIXTURE_VARIANT_ADD(cancel, slot_sync)
+{
+	.way = { .sync = true, .flags = BY_SLOT, .fixed = true },
+};
 
 FIXTURE_SETUP(cancel)
 {
