@@ -5,9 +5,8 @@
 #define _IGB_MP_H_
 
 #include <linux/hrtimer.h>
-#include <net/netmem.h>
-
 #include <linux/sizes.h>
+#include <net/netmem.h>
 
 #include "igb.h"
 
