@@ -39,6 +39,8 @@
 #define CONSOLE		"/dev/hvc0"
 #define PORTS		"/sys/class/virtio-ports"
 #define PORT_TIMEOUT_MS	20000
+#define KMEMLEAK	"/sys/kernel/debug/kmemleak"
+#define SERIAL		"/dev/ttyS0"
 
 static int status_fd = -1;
 
@@ -162,15 +164,23 @@ static pid_t spawn(char *const argv[], int out, int err)
 	fail("cannot run %s: %m", argv[0]);
 }
 
+/* Where the kernel's log goes, too. */
+static int open_log(void)
+{
+	int log = open(SERIAL, O_WRONLY | O_NOCTTY | O_CLOEXEC);
+
+	if (log < 0)
+		fail(SERIAL ": %m");
+	return log;
+}
+
 /* Run a step of bringing the machine up; its words go to the kernel's log. */
 static void setup_step(char *const argv[])
 {
 	int status, log;
 	pid_t pid;
 
-	log = open("/dev/ttyS0", O_WRONLY | O_NOCTTY | O_CLOEXEC);
-	if (log < 0)
-		fail("/dev/ttyS0: %m");
+	log = open_log();
 	pid = spawn(argv, log, log);
 	if (waitpid(pid, &status, 0) != pid || status)
 		fail("%s did not succeed, its words are in the log", argv[0]);
@@ -303,6 +313,35 @@ static int run_on_console(char **argv)
 	return status;
 }
 
+/*
+ * With kmemleak=on: look for memory that nothing points to any more. It says
+ * on the kernel's log how many there are; what they are goes there as well.
+ * What was allocated in the last five seconds does not count, nor what RCU and
+ * workqueues are about to free: hence the wait, and a look before it, so that
+ * what changes meanwhile is known to have.
+ */
+static void look_for_leaks(void)
+{
+	int leaks, log, scans;
+
+	leaks = open(KMEMLEAK, O_RDWR | O_CLOEXEC);
+	if (leaks < 0)
+		return;
+	for (scans = 0; scans < 2; scans++) {
+		sleep(scans ? 6 : 1);
+		/* EPERM: it is there, and off */
+		if (write(leaks, "scan", 4) != 4) {
+			close(leaks);
+			return;
+		}
+	}
+	log = open_log();
+	while (pump(leaks, log))
+		;
+	close(log);
+	close(leaks);
+}
+
 int main(void)
 {
 	char *const modprobe[] = { "/sbin/modprobe", "igb", NULL };
@@ -329,6 +368,7 @@ int main(void)
 		status = run_on_console(argv);
 	else
 		status = run_piped(argv);
+	look_for_leaks();
 
 	if (WIFSIGNALED(status))
 		report("signal %d\n", WTERMSIG(status));
