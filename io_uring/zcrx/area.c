@@ -39,7 +39,7 @@ static int zcrx_area_import(struct zcrx_area *area,
 			    const struct io_uring_zcrx_area_reg *reg)
 {
 	if (!(reg->flags & IORING_ZCRX_AREA_DMABUF))
-		return zcrx_mem_import_user(&area->mem, &area->ifq->acct, reg);
+		return zcrx_mem_import_user(&area->mem, &area->acct, reg);
 	/* It is for DMA, and there is nobody to do it. */
 	if (!area->ifq->dev)
 		return -EINVAL;
@@ -70,13 +70,16 @@ static int zcrx_area_alloc_niovs(struct zcrx_area *area)
 
 /**
  * zcrx_area_create() - import memory as an area for an ifq
- * @ifq: the ifq, whose user pays
+ * @ifq: the ifq
+ * @ctx: the ring that asks, whose user pays; it may be another than the one
+ *	that registered the ifq
  * @reg: what user space asks for
  *
  * Return: the area, which the caller owns, or a negative error as in the ABI's
  * order.
  */
 struct zcrx_area *zcrx_area_create(struct zcrx_ifq *ifq,
+				   struct io_ring_ctx *ctx,
 				   const struct io_uring_zcrx_area_reg *reg)
 {
 	struct zcrx_area *area;
@@ -90,6 +93,7 @@ struct zcrx_area *zcrx_area_create(struct zcrx_ifq *ifq,
 	if (!area)
 		return ERR_PTR(-ENOMEM);
 	area->ifq = ifq;
+	zcrx_account_init(&area->acct, ctx);
 	spin_lock_init(&area->free_lock);
 
 	ret = zcrx_area_import(area, reg);
@@ -179,7 +183,8 @@ void zcrx_area_free(struct zcrx_area *area)
 	kvfree(area->freelist);
 	kvfree(area->nia.niovs);
 	if (area->mem.ops)
-		area->mem.ops->release(&area->mem, &area->ifq->acct);
+		area->mem.ops->release(&area->mem, &area->acct);
+	zcrx_account_release(&area->acct);
 	kfree(area);
 }
 

@@ -26,7 +26,8 @@ static int zcrx_flush(struct zcrx_ifq *ifq, const struct zcrx_ctrl *ctrl)
 	return 0;
 }
 
-static int zcrx_add_area(struct zcrx_ifq *ifq, const struct zcrx_ctrl *ctrl)
+static int zcrx_add_area(struct io_ring_ctx *ctx, struct zcrx_ifq *ifq,
+			 const struct zcrx_ctrl *ctrl)
 {
 	const struct zcrx_ctrl_add_area *add = &ctrl->zc_area;
 	struct io_uring_zcrx_area_reg __user *arg;
@@ -40,7 +41,7 @@ static int zcrx_add_area(struct zcrx_ifq *ifq, const struct zcrx_ctrl *ctrl)
 	if (copy_from_user(&reg, arg, sizeof(reg)))
 		return -EFAULT;
 
-	area = zcrx_area_create(ifq, &reg);
+	area = zcrx_area_create(ifq, ctx, &reg);
 	if (IS_ERR(area))
 		return PTR_ERR(area);
 	ret = zcrx_area_add(area, &arg->rq_area_token);
@@ -82,7 +83,7 @@ int io_zcrx_ctrl(struct io_ring_ctx *ctx, void __user *arg,
 	case ZCRX_CTRL_ARM_EVENT:
 		return zcrx_event_arm(ifq, &ctrl.zc_arm_event);
 	case ZCRX_CTRL_ADD_AREA:
-		return zcrx_add_area(ifq, &ctrl);
+		return zcrx_add_area(ctx, ifq, &ctrl);
 	}
 	return -EOPNOTSUPP;
 }

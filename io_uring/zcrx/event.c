@@ -11,6 +11,7 @@
 
 #include <linux/bits.h>
 #include <linux/io_uring_types.h>
+#include <linux/nospec.h>
 #include <linux/percpu-refcount.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -228,18 +229,18 @@ void zcrx_event_raise(struct zcrx_ifq *ifq, enum zcrx_event_type type)
 int zcrx_event_arm(struct zcrx_ifq *ifq, const struct zcrx_ctrl_arm_event *arm)
 {
 	struct zcrx_events *events = ifq->events;
+	u32 type = arm->event_type;
 	int ret = -EINVAL;
 
 	if (!mem_is_zero(arm->__resv, sizeof(arm->__resv)))
 		return -EINVAL;
-	if (!events || arm->event_type >= __ZCRX_EVENT_TYPE_LAST)
+	if (!events || type >= __ZCRX_EVENT_TYPE_LAST)
 		return -EINVAL;
+	type = array_index_nospec(type, __ZCRX_EVENT_TYPE_LAST);
 
 	spin_lock_bh(&events->lock);
-	if (events->silent & BIT(arm->event_type) &&
-	    !events->event[arm->event_type].busy) {
-		WRITE_ONCE(events->silent,
-			   events->silent & ~BIT(arm->event_type));
+	if (events->silent & BIT(type) && !events->event[type].busy) {
+		WRITE_ONCE(events->silent, events->silent & ~BIT(type));
 		ret = 0;
 	}
 	spin_unlock_bh(&events->lock);

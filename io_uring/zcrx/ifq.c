@@ -11,8 +11,8 @@
 
 #include "zcrx.h"
 
-static void zcrx_account_init(struct zcrx_account *acct,
-			      struct io_ring_ctx *ctx)
+/* The ring's user pays, unless it may lock as much as it likes. */
+void zcrx_account_init(struct zcrx_account *acct, struct io_ring_ctx *ctx)
 {
 	if (ctx->user)
 		acct->user = get_uid(ctx->user);
@@ -22,7 +22,7 @@ static void zcrx_account_init(struct zcrx_account *acct,
 	}
 }
 
-static void zcrx_account_release(struct zcrx_account *acct)
+void zcrx_account_release(struct zcrx_account *acct)
 {
 	free_uid(acct->user);
 	if (acct->mm)

@@ -119,7 +119,8 @@ static int zcrx_set_buf_len(struct zcrx_ifq *ifq,
 }
 
 /* The first area, which no NIC has to do with yet. */
-static int zcrx_reg_area(struct zcrx_ifq *ifq, struct zcrx_reg *reg)
+static int zcrx_reg_area(struct io_ring_ctx *ctx, struct zcrx_ifq *ifq,
+			 struct zcrx_reg *reg)
 {
 	struct zcrx_area *area;
 	int ret;
@@ -128,7 +129,7 @@ static int zcrx_reg_area(struct zcrx_ifq *ifq, struct zcrx_reg *reg)
 	if (ret)
 		return ret;
 
-	area = zcrx_area_create(ifq, &reg->area);
+	area = zcrx_area_create(ifq, ctx, &reg->area);
 	if (IS_ERR(area))
 		return PTR_ERR(area);
 
@@ -142,8 +143,9 @@ static int zcrx_reg_area(struct zcrx_ifq *ifq, struct zcrx_reg *reg)
 /* Import the area, map it for @netdev and bind the queue. What fails is undone
  * by the caller, who lets go of the ifq.
  */
-static int zcrx_reg_bind(struct zcrx_ifq *ifq, struct zcrx_queue *queue,
-			 struct net_device *netdev, struct zcrx_reg *reg)
+static int zcrx_reg_bind(struct io_ring_ctx *ctx, struct zcrx_ifq *ifq,
+			 struct zcrx_queue *queue, struct net_device *netdev,
+			 struct zcrx_reg *reg)
 {
 	struct device *dev = zcrx_dma_dev(netdev);
 	int ret;
@@ -155,7 +157,7 @@ static int zcrx_reg_bind(struct zcrx_ifq *ifq, struct zcrx_queue *queue,
 	}
 	zcrx_ifq_set_dev(ifq, dev);
 
-	ret = zcrx_reg_area(ifq, reg);
+	ret = zcrx_reg_area(ctx, ifq, reg);
 	if (ret)
 		return ret;
 
@@ -167,8 +169,8 @@ static int zcrx_reg_bind(struct zcrx_ifq *ifq, struct zcrx_queue *queue,
 }
 
 /* Find the NIC and bind the queue to it. */
-static int zcrx_reg_open(struct zcrx_ifq *ifq, struct zcrx_queue *queue,
-			 struct zcrx_reg *reg)
+static int zcrx_reg_open(struct io_ring_ctx *ctx, struct zcrx_ifq *ifq,
+			 struct zcrx_queue *queue, struct zcrx_reg *reg)
 {
 	struct net *net = current->nsproxy->net_ns;
 	struct net_device *netdev;
@@ -179,7 +181,7 @@ static int zcrx_reg_open(struct zcrx_ifq *ifq, struct zcrx_queue *queue,
 				     GFP_KERNEL);
 	if (!netdev)
 		return -ENODEV;
-	ret = zcrx_reg_bind(ifq, queue, netdev, reg);
+	ret = zcrx_reg_bind(ctx, ifq, queue, netdev, reg);
 	netdev_put(netdev, &tracker);
 	return ret;
 }
@@ -211,9 +213,9 @@ static struct zcrx_ifq *zcrx_reg_build(struct io_ring_ctx *ctx,
 
 	/* Without a NIC there is a refill ring all the same. */
 	if (zcrx_reg_nodev(reg))
-		ret = zcrx_reg_area(ifq, reg);
+		ret = zcrx_reg_area(ctx, ifq, reg);
 	else
-		ret = zcrx_reg_open(ifq, queue, reg);
+		ret = zcrx_reg_open(ctx, ifq, queue, reg);
 	if (ret)
 		goto err_queue;
 

@@ -125,6 +125,7 @@ struct zcrx_area {
 	atomic_t		*user_refs;	/* one for each net_iov */
 	u16			id;
 	struct zcrx_mem		mem;		/* mapping: ifq->lock */
+	struct zcrx_account	acct;		/* who pays for mem */
 
 	/* The net_iovs that are in no pool and that nobody holds. */
 	spinlock_t		free_lock ____cacheline_aligned_in_smp;
@@ -178,10 +179,12 @@ struct zcrx_ifq {
 	bool			mapped;		/* lock; areas mapped for dev */
 	struct device		*dev;		/* reference held; NULL: NODEV */
 	struct list_head	queues;		/* lock */
-	struct zcrx_account	acct;
+	struct zcrx_account	acct;		/* who pays for the rings */
 };
 
 /* ifq.c */
+void zcrx_account_init(struct zcrx_account *acct, struct io_ring_ctx *ctx);
+void zcrx_account_release(struct zcrx_account *acct);
 struct zcrx_ifq *zcrx_ifq_alloc(struct io_ring_ctx *ctx);
 void zcrx_ifq_get(struct zcrx_ifq *ifq);
 void zcrx_ifq_put(struct zcrx_ifq *ifq);
@@ -228,6 +231,7 @@ void zcrx_queue_unbind(struct zcrx_queue *queue);
 
 /* area.c */
 struct zcrx_area *zcrx_area_create(struct zcrx_ifq *ifq,
+				   struct io_ring_ctx *ctx,
 				   const struct io_uring_zcrx_area_reg *reg);
 int zcrx_area_add(struct zcrx_area *area, u64 __user *token);
 void zcrx_area_free(struct zcrx_area *area);

@@ -4,16 +4,20 @@
  * any of them may leave, and the queue is given back when the last ring and
  * the last file descriptor are gone, and no earlier.
  */
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "kselftest_harness.h"
 
+#include "lib/caps.h"
 #include "lib/pins.h"
 #include "lib/share.h"
 #include "lib/wire.h"
@@ -357,6 +361,38 @@ TEST_F_TIMEOUT(rings, twice, TIMEOUT)
  * importer through its own ring, under its own id, and used when nobody else is
  * there any more.
  */
+/*
+ * Who registered may lock as much as it likes. That is not for the other: what
+ * it pins it pays for. The pages of a dma-buf are its exporter's.
+ */
+TEST_F_TIMEOUT(rings, importer_pays, TIMEOUT)
+{
+	const int refused = variant->kind == AREA_USER ? -ENOMEM : 0;
+	struct side *side = &self->side[1];
+	struct area more, page;
+	struct rlimit limit;
+	const char *failed;
+
+	ASSERT_EQ(0, area_open(&more, variant->kind, MIB, &failed));
+	ASSERT_EQ(0, area_open(&page, variant->kind, PAGE, &failed));
+	ASSERT_EQ(0, caps_drop(CAP_IPC_LOCK));
+	import(_metadata, self);
+
+	ASSERT_EQ(0, getrlimit(RLIMIT_MEMLOCK, &limit));
+	if (variant->kind == AREA_USER) {
+		limit.rlim_cur = MIB - PAGE;
+		ASSERT_EQ(0, setrlimit(RLIMIT_MEMLOCK, &limit));
+		EXPECT_EQ(-ENOMEM, zc_add_area(&side->zc, &more, NULL));
+	}
+	limit.rlim_cur = MIB;
+	ASSERT_EQ(0, setrlimit(RLIMIT_MEMLOCK, &limit));
+	EXPECT_EQ(0, zc_add_area(&side->zc, &more, NULL));
+	EXPECT_EQ(refused, zc_add_area(&side->zc, &page, NULL));
+	/* and the first still does not */
+	if (variant->kind == AREA_USER)
+		EXPECT_EQ(0, zc_add_area(&self->side[0].zc, &page, NULL));
+}
+
 TEST_F_TIMEOUT(rings, maps_refill_ring, TIMEOUT)
 {
 	struct side *side = &self->side[1];
