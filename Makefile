@@ -59,8 +59,9 @@ kernel-stock: source
 
 #
 # User space, all of it static: liburing with our series, programs of tools/,
-# of tests/selftests/, of tests/compare/ and of bench/. A folder lib beside the
-# programs holds what they share.
+# of tests/selftests/, of tests/debug/, of tests/device/, of tests/compare/ and of
+# bench/. A folder lib beside the programs holds what they share. tests/fuzz/ and
+# tests/races/ are one program each.
 #
 CFLAGS := -O2 -g -Wall -Wextra -Werror
 CPPFLAGS := -D_GNU_SOURCE -I$(B)/liburing/src/include \
@@ -72,10 +73,20 @@ LDLIBS := $(B)/liburing/src/liburing.a -pthread
 tools := $(patsubst tools/%.c,$(B)/tools/%,$(wildcard tools/*.c))
 tests := $(patsubst tests/selftests/%.c,$(B)/tests/%, \
 	$(wildcard tests/selftests/*.c))
+debug-tests := $(patsubst tests/debug/%.c,$(B)/debug/%, \
+	$(wildcard tests/debug/*.c))
+device-tests := $(patsubst tests/device/%.c,$(B)/device/%, \
+	$(wildcard tests/device/*.c))
+device-lib := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/device/lib/*.c))
+fuzz-obj := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/fuzz/*.c))
+races-obj := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/races/*.c))
 compare := $(patsubst tests/compare/%.c,$(B)/compare/%, \
 	$(wildcard tests/compare/*.c))
 tool-lib := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tools/lib/*.c))
 test-lib := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/selftests/lib/*.c))
+debug-lib := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/debug/lib/*.c))
+singles := $(if $(fuzz-obj),$(B)/fuzz/fuzz) \
+	$(if $(races-obj),$(B)/races/races)
 compare-lib := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/compare/lib/*.c))
 benches := $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/*.c))
 bench-lib := $(patsubst %.c,$(B)/obj/%.o,$(wildcard bench/lib/*.c))
@@ -86,7 +97,8 @@ liburing: host
 headers: overlay
 	@scripts/kernel-headers $(CURDIR)/$(B)/headers
 userland: liburing headers
-	@$(MAKE) $(tools) $(tests) $(compare) $(benches) $(B)/bench/blocks.so
+	@$(MAKE) $(tools) $(tests) $(debug-tests) $(device-tests) $(singles) \
+		$(compare) $(benches) $(B)/bench/blocks.so
 
 $(B)/obj/tools/%.o: tools/%.c $(B)/liburing.series $(B)/headers/stamp
 	@mkdir -p $(@D)
@@ -101,6 +113,24 @@ $(tools): $(B)/tools/%: $(B)/obj/tools/%.o $(tool-lib)
 	@echo '  LINK $@'
 	@gcc -static -o $@ $^ $(LDLIBS)
 $(tests): $(B)/tests/%: $(B)/obj/tests/selftests/%.o $(test-lib) $(tool-lib)
+	@mkdir -p $(@D)
+	@echo '  LINK $@'
+	@gcc -static -o $@ $^ $(LDLIBS)
+$(debug-tests): $(B)/debug/%: $(B)/obj/tests/debug/%.o $(debug-lib) \
+		$(test-lib) $(tool-lib)
+	@mkdir -p $(@D)
+	@echo '  LINK $@'
+	@gcc -static -o $@ $^ $(LDLIBS)
+$(device-tests): $(B)/device/%: $(B)/obj/tests/device/%.o $(device-lib) \
+		$(test-lib) $(tool-lib)
+	@mkdir -p $(@D)
+	@echo '  LINK $@'
+	@gcc -static -o $@ $^ $(LDLIBS)
+$(B)/fuzz/fuzz: $(fuzz-obj) $(test-lib) $(tool-lib)
+	@mkdir -p $(@D)
+	@echo '  LINK $@'
+	@gcc -static -o $@ $^ $(LDLIBS)
+$(B)/races/races: $(races-obj) $(test-lib) $(tool-lib)
 	@mkdir -p $(@D)
 	@echo '  LINK $@'
 	@gcc -static -o $@ $^ $(LDLIBS)

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0
+/* IORING_REGISTER_ZCRX_CTRL, and IORING_REGISTER_QUERY. */
+#include <errno.h>
+#include <linux/io_uring/query.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "fuzz.h"
+#include "lib/query.h"
+#include "spoil.h"
+
+static void begin(struct prng *p, struct zcrx_ctrl *ctrl,
+		  struct fuzz_ring **ring, __u32 op)
+{
+	*ring = pick_ring(p);
+	memset(ctrl, 0, sizeof(*ctrl));
+	ctrl->zcrx_id = pick_ifq(*ring, p)->id;
+	ctrl->op = op;
+}
+
+/* Spoils what holds no pointer that the kernel writes to. */
+static void spoil(struct prng *p, struct zcrx_ctrl *ctrl)
+{
+	switch (prng_below(p, 4)) {
+	case 0:
+		ctrl->zcrx_id = prng_odd(p);
+		break;
+	case 1:
+		ctrl->__resv[prng_below(p, 2)] = prng_odd(p);
+		break;
+	default:
+		/* behind the first word of the payload */
+		prng_flip(p, (char *)ctrl + 32, sizeof(*ctrl) - 32);
+	}
+}
+
+static int call(struct prng *p, struct fuzz_ring *ring, struct zcrx_ctrl *ctrl)
+{
+	unsigned int nr = prng_chance(p, 2) ? prng_odd(p) : 0;
+	void *arg = ctrl;
+
+	if (!ring->open)
+		return -EBADF;
+	if (prng_chance(p, 2)) {
+		arg = (void *)(uintptr_t)bad_pointer(p);
+	} else if (prng_chance(p, 3)) {
+		mprotect(model.readonly, FUZZ_PAGE, PROT_READ | PROT_WRITE);
+		memcpy(model.readonly, ctrl, sizeof(*ctrl));
+		mprotect(model.readonly, FUZZ_PAGE, PROT_READ);
+		arg = model.readonly;
+	}
+	return io_uring_register(ring->ring.ring_fd, IORING_REGISTER_ZCRX_CTRL,
+				 arg, nr);
+}
+
+int op_flush(struct prng *p)
+{
+	struct zcrx_ctrl ctrl;
+	struct fuzz_ring *ring;
+
+	begin(p, &ctrl, &ring, ZCRX_CTRL_FLUSH_RQ);
+	if (prng_chance(p, 20))
+		spoil(p, &ctrl);
+	return call(p, ring, &ctrl);
+}
+
+int op_export(struct prng *p)
+{
+	unsigned int to = prng_below(p, NR_EXPORTS);
+	struct fuzz_ring *ring;
+	struct zcrx_ctrl ctrl;
+	int ret;
+
+	begin(p, &ctrl, &ring, ZCRX_CTRL_EXPORT);
+	if (prng_chance(p, 20))
+		spoil(p, &ctrl);
+	if (prng_chance(p, 3))
+		ctrl.zc_export.zcrx_fd = prng_odd(p);
+	ret = call(p, ring, &ctrl);
+	if (ret)
+		return ret;
+	if (model.export[to] >= 0)
+		close(model.export[to]);
+	model.export[to] = ctrl.zc_export.zcrx_fd;
+	return 0;
+}
+
+int op_arm(struct prng *p)
+{
+	struct fuzz_ring *ring;
+	struct zcrx_ctrl ctrl;
+
+	begin(p, &ctrl, &ring, ZCRX_CTRL_ARM_EVENT);
+	ctrl.zc_arm_event.event_type = prng_chance(p, 80) ?
+				       prng_below(p, 2) : prng_odd(p);
+	if (prng_chance(p, 20))
+		spoil(p, &ctrl);
+	return call(p, ring, &ctrl);
+}
+
+int op_add_area(struct prng *p)
+{
+	struct io_uring_zcrx_area_reg area;
+	struct fuzz_ring *ring;
+	struct zcrx_ctrl ctrl;
+	struct fuzz_ifq *q;
+	unsigned int which;
+
+	begin(p, &ctrl, &ring, ZCRX_CTRL_ADD_AREA);
+	q = pick_ifq(ring, p);
+	ctrl.zcrx_id = q->id;
+	which = prng_below(p, q->nic || prng_chance(p, 10) ? NR_AREAS : 2);
+	area_describe(&model.area[which], &area);
+	ctrl.zc_area.area_ptr = (uintptr_t)&area;
+	if (prng_chance(p, 30))
+		spoil_area(p, &area);
+	if (prng_chance(p, 10))
+		spoil(p, &ctrl);
+	if (prng_chance(p, 5)) {
+		ctrl.zc_area.area_ptr = bad_pointer(p);
+	} else if (prng_chance(p, 5)) {
+		/* can be read, and the token not be written */
+		mprotect(model.readonly, FUZZ_PAGE, PROT_READ | PROT_WRITE);
+		memcpy(model.readonly + 2048, &area, sizeof(area));
+		mprotect(model.readonly, FUZZ_PAGE, PROT_READ);
+		ctrl.zc_area.area_ptr = (uintptr_t)model.readonly + 2048;
+	}
+	return call(p, ring, &ctrl);
+}
+
+int op_ctrl_unknown(struct prng *p)
+{
+	struct fuzz_ring *ring;
+	struct zcrx_ctrl ctrl;
+
+	begin(p, &ctrl, &ring, __ZCRX_CTRL_LAST + prng_odd(p) % 0x10000);
+	return call(p, ring, &ctrl);
+}
+
+int op_query(struct prng *p)
+{
+	static union answer answer[4];
+	static struct io_uring_query_hdr hdr[4];
+	unsigned int nr = 1 + prng_below(p, 4), i;
+	unsigned int nr_args = 0;
+	struct via via = blind;
+	void *first = hdr;
+
+	for (i = 0; i < nr; i++) {
+		hdr[i] = question(prng_below(p, NR_OPS), &answer[i],
+				  sizeof(answer[i]));
+		if (i + 1 < nr)
+			hdr[i].next_entry = (uintptr_t)&hdr[i + 1];
+	}
+	i = prng_below(p, nr);
+	/* a longer size would reach what lies behind */
+	switch (prng_below(p, 12)) {
+	case 0:
+		hdr[i].query_op = prng_odd(p);
+		break;
+	case 1:
+		hdr[i].size = prng_below(p, sizeof(answer[0]));
+		break;
+	case 2:
+		hdr[i].query_data = bad_pointer(p);
+		break;
+	case 3:
+		hdr[i].next_entry = bad_pointer(p);
+		break;
+	case 4:
+		hdr[i].result = prng_odd(p);
+		break;
+	case 5:
+		hdr[i].__resv[prng_below(p, 3)] = prng_odd(p);
+		break;
+	case 6:
+		/* for ever; seldom, as it takes a while */
+		if (prng_chance(p, 10))
+			hdr[i].next_entry = (uintptr_t)&hdr[0];
+		break;
+	case 7:
+		nr_args = prng_odd(p);
+		break;
+	case 8:
+		first = (void *)(uintptr_t)bad_pointer(p);
+		break;
+	}
+	if (nr_args)
+		return io_uring_register(via.fd, via.opcode, first, nr_args);
+	return ask_chain(&via, first);
+}
