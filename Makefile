@@ -16,6 +16,8 @@ help:
 	@echo 'make check     build everything, and run all tests; with FULL=1'
 	@echo '               also those that compare with a stock kernel'
 	@echo 'make kernel    build the kernel with the overlay, and the VM image'
+	@echo 'make mutants   plant bugs, one at a time, and see the tests notice;'
+	@echo "               MUTANTS='PATTERN...' for some of them"
 	@echo 'make bench     measure what a received byte costs, in instructions;'
 	@echo '               with WALL=1 in time and cycles'
 	@echo 'make bench-check  whether it became more'
@@ -60,8 +62,8 @@ kernel-stock: source
 #
 # User space, all of it static: liburing with our series, programs of tools/,
 # of tests/selftests/, of tests/debug/, of tests/device/, of tests/compare/ and of
-# bench/. A folder lib beside the programs holds what they share. tests/fuzz/ and
-# tests/races/ are one program each.
+# bench/. A folder lib beside the programs holds what they share. tests/fuzz/,
+# tests/races/ and tests/late/ are one program each.
 #
 CFLAGS := -O2 -g -Wall -Wextra -Werror
 CPPFLAGS := -D_GNU_SOURCE -I$(B)/liburing/src/include \
@@ -85,8 +87,7 @@ compare := $(patsubst tests/compare/%.c,$(B)/compare/%, \
 tool-lib := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tools/lib/*.c))
 test-lib := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/selftests/lib/*.c))
 debug-lib := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/debug/lib/*.c))
-singles := $(if $(fuzz-obj),$(B)/fuzz/fuzz) \
-	$(if $(races-obj),$(B)/races/races)
+late-obj := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/late/*.c))
 compare-lib := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/compare/lib/*.c))
 benches := $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/*.c))
 bench-lib := $(patsubst %.c,$(B)/obj/%.o,$(wildcard bench/lib/*.c))
@@ -97,8 +98,9 @@ liburing: host
 headers: overlay
 	@scripts/kernel-headers $(CURDIR)/$(B)/headers
 userland: liburing headers
-	@$(MAKE) $(tools) $(tests) $(debug-tests) $(device-tests) $(singles) \
-		$(compare) $(benches) $(B)/bench/blocks.so
+	@$(MAKE) $(tools) $(tests) $(debug-tests) $(device-tests) \
+		$(B)/fuzz/fuzz $(B)/races/races $(B)/late/late $(compare) \
+		$(benches) $(B)/bench/blocks.so
 
 $(B)/obj/tools/%.o: tools/%.c $(B)/liburing.series $(B)/headers/stamp
 	@mkdir -p $(@D)
@@ -127,6 +129,10 @@ $(device-tests): $(B)/device/%: $(B)/obj/tests/device/%.o $(device-lib) \
 	@echo '  LINK $@'
 	@gcc -static -o $@ $^ $(LDLIBS)
 $(B)/fuzz/fuzz: $(fuzz-obj) $(test-lib) $(tool-lib)
+	@mkdir -p $(@D)
+	@echo '  LINK $@'
+	@gcc -static -o $@ $^ $(LDLIBS)
+$(B)/late/late: $(late-obj) $(test-lib) $(tool-lib)
 	@mkdir -p $(@D)
 	@echo '  LINK $@'
 	@gcc -static -o $@ $^ $(LDLIBS)
@@ -170,6 +176,10 @@ $(B)/vm/packages.cpio: tests/vm/image | host
 $(B)/vm/base.cpio: $(B)/vm/packages.cpio $(vm-bin) tests/vm/net.sh \
 		tests/vm/base-image
 	@tests/vm/base-image $@ $(B)/vm/packages.cpio $(B)/vm/bin
+
+.PHONY: mutants
+mutants: kernel kernel-debug userland
+	@tests/mutants/run $(MUTANTS)
 
 .PHONY: vm shell run
 vm: kernel

@@ -56,6 +56,7 @@ static const struct op {
 	{ "honest", op_honest, 40 },
 };
 
+#define SLOW		5.0	/* seconds */
 #define NR_FUZZ_OPS	(sizeof(ops) / sizeof(ops[0]))
 
 static const struct op nic_ops[] = {
@@ -78,12 +79,21 @@ static const struct op *choose(struct prng *p, unsigned int nic)
 	return &ops[i];
 }
 
+static double now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec + ts.tv_nsec / 1e9;
+}
+
 static void run(__u64 seed, __u64 nr, unsigned int nic, bool verbose)
 {
 	__u64 i;
 
 	for (i = 0; i < nr; i++) {
 		const struct op *op;
+		double start = now();
 		struct prng p;
 		int ret;
 
@@ -96,6 +106,11 @@ static void run(__u64 seed, __u64 nr, unsigned int nic, bool verbose)
 		ret = op->fn(&p);
 		if (verbose)
 			printf(" %d\n", ret);
+		/* no operation should wait for long: the rest would be few */
+		if (now() - start > SLOW)
+			printf("# operation %llu, %s, took %.1f s: %d\n",
+			       (unsigned long long)i, op->name, now() - start,
+			       ret);
 		report_add(op->name, ret);
 		report_ops++;
 		report_ok += !ret;
@@ -143,14 +158,6 @@ static bool account_is_empty(void)
 	if (!ret)
 		zc_close(&zc);
 	return !ret && pins_wait(0, WIRE_PATIENCE_MS) == 0;
-}
-
-static double now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec + ts.tv_nsec / 1e9;
 }
 
 static void die_of_usage(void)

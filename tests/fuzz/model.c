@@ -184,6 +184,12 @@ void release_nic(void)
 	struct prng p;
 
 	prng_init(&p, 1, 2);
+	/* a mapping keeps its ring */
+	for (i = 0; i < NR_MAPS; i++) {
+		if (model.map[i].ptr)
+			munmap(model.map[i].ptr, model.map[i].len);
+		model.map[i].ptr = NULL;
+	}
 	for (i = 0; i < NR_EXPORTS; i++) {
 		if (model.export[i] >= 0)
 			close(model.export[i]);
@@ -216,9 +222,6 @@ void model_close(void)
 
 	release_nic();
 
-	for (i = 0; i < NR_MAPS; i++)
-		if (model.map[i].ptr)
-			munmap(model.map[i].ptr, model.map[i].len);
 	for (i = 0; i < NR_RINGS; i++)
 		ring_close(&model.ring[i]);
 	for (i = 0; i < NR_EXPORTS; i++)

@@ -391,8 +391,13 @@ int hear(int sock, char what)
 		.msg_control = &rights,
 		.msg_controllen = sizeof(rights.buf),
 	};
-	ssize_t n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
+	ssize_t n;
 	int fd = 0;
+
+	/* work of a ring that was closed may interrupt it */
+	do {
+		n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
+	} while (n < 0 && errno == EINTR);
 
 	if (n < 0)
 		return -errno;

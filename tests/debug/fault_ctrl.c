@@ -1,0 +1,409 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Fault walk of what is asked of an ifq once it is there, and of the mapping of
+ * its refill ring: what fails has changed nothing. The ifq has a NIC only where
+ * it matters: an area that is added is mapped for it.
+ */
+#include <errno.h>
+#include <linux/capability.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "kselftest_harness.h"
+
+#include "lib/caps.h"
+#include "lib/query.h"
+#include "../debug/lib/fault.h"
+#include "../debug/lib/ifq.h"
+
+#define TIMEOUT		240
+#define AREA_LEN	(2 * 1024 * 1024)
+#define MORE_LEN	(1024 * 1024)
+#define PAGE		4096
+/* A stream is compared each so many faults. */
+#define EVERY		4
+
+struct subject {
+	struct ifq ifq;
+	struct area more;
+	struct zcrx_ctrl ctrl;
+	struct io_uring importer;
+	struct io_uring_zcrx_ifq_reg reg;
+	int fd;
+	void *map;
+};
+
+static struct subject subject;
+
+static int open_all(void *arg)
+{
+	struct subject *s = arg;
+	int ret;
+
+	s->fd = -1;
+	s->map = MAP_FAILED;
+	ret = ifq_prepare(&s->ifq);
+	if (!ret)
+		ret = ifq_register(&s->ifq);
+	s->ctrl = (struct zcrx_ctrl) {
+		.zcrx_id = s->ifq.zc.reg.ifq.zcrx_id,
+	};
+	return ret;
+}
+
+/* All of it again, without a fault, if it failed; and the ifq still receives */
+static int close_all(struct subject *s, int (*call)(void *arg), int result,
+		     unsigned int n)
+{
+	int ret = 0;
+
+	if (result)
+		ret = call(s);
+	if (!ret && n % EVERY <= 1)
+		ret = ifq_receive(&s->ifq);
+	if (s->fd >= 0)
+		close(s->fd);
+	if (s->map != MAP_FAILED)
+		munmap(s->map, s->ifq.zc.region_len);
+	ifq_close(&s->ifq);
+	return ret;
+}
+
+static int do_export(void *arg)
+{
+	struct subject *s = arg;
+	int ret;
+
+	s->ctrl.op = ZCRX_CTRL_EXPORT;
+	s->ctrl.zc_export.zcrx_fd = 0;
+	ret = zc_ctrl(&s->ifq.zc, &s->ctrl);
+	if (!ret)
+		s->fd = s->ctrl.zc_export.zcrx_fd;
+	return ret;
+}
+
+static int end_export(void *arg, int result, unsigned int n)
+{
+	return close_all(arg, do_export, result, n);
+}
+
+static int begin_import(void *arg)
+{
+	struct subject *s = arg;
+	int ret = open_all(s);
+
+	if (!ret)
+		ret = do_export(s);
+	if (!ret)
+		ret = zc_ring_open(&s->importer, 64);
+	return ret;
+}
+
+static int do_import(void *arg)
+{
+	struct subject *s = arg;
+
+	s->reg = (struct io_uring_zcrx_ifq_reg) {
+		.flags = ZCRX_REG_IMPORT,
+		.if_idx = s->fd,
+	};
+	return io_uring_register_ifq(&s->importer, &s->reg);
+}
+
+static int end_import(void *arg, int result, unsigned int n)
+{
+	struct subject *s = arg;
+	int ret = close_all(s, do_import, result, n);
+
+	io_uring_queue_exit(&s->importer);
+	return ret;
+}
+
+static int begin_add_area(void *arg)
+{
+	struct subject *s = arg;
+	const char *failed;
+	int ret = open_all(s);
+
+	if (!ret)
+		ret = area_open(&s->more, s->ifq.cfg.kind, MORE_LEN, &failed);
+	/* see ifq_prepare() */
+	if (!ret && s->more.dmabuf_fd < 0)
+		memset(s->more.base, 0, MORE_LEN);
+	return ret;
+}
+
+static int do_add_area(void *arg)
+{
+	struct subject *s = arg;
+
+	return zc_add_area(&s->ifq.zc, &s->more, NULL);
+}
+
+/* By count: the buffers of an area that failed are not there. */
+static int end_add_area(void *arg, int result, unsigned int n)
+{
+	struct subject *s = arg;
+	long nr = AREA_LEN / PAGE;
+
+	if (!result)
+		nr += MORE_LEN / PAGE;
+	if (zc_fdinfo(&s->ifq.zc, "buffers") == nr)
+		return close_all(s, do_add_area, result, n);
+	fprintf(stderr, "# not %ld buffers\n", nr);
+	ifq_close(&s->ifq);
+	return -EUCLEAN;
+}
+
+static int do_flush(void *arg)
+{
+	struct subject *s = arg;
+
+	s->ctrl.op = ZCRX_CTRL_FLUSH_RQ;
+	return zc_ctrl(&s->ifq.zc, &s->ctrl);
+}
+
+static int end_flush(void *arg, int result, unsigned int n)
+{
+	return close_all(arg, do_flush, result, n);
+}
+
+/* An event that came, and is not armed since. */
+static int await_event(struct subject *s)
+{
+	int ret = ifq_receive(&s->ifq);
+
+	return ret ? ret : ifq_await_event(&s->ifq);
+}
+
+static int begin_arm(void *arg)
+{
+	struct subject *s = arg;
+	int ret;
+
+	s->ifq.events = true;
+	ret = open_all(s);
+	return ret ? ret : await_event(s);
+}
+
+static int do_arm(void *arg)
+{
+	struct subject *s = arg;
+
+	s->ctrl.op = ZCRX_CTRL_ARM_EVENT;
+	s->ctrl.zc_arm_event.event_type = ZCRX_EVENT_COPY;
+	return zc_ctrl(&s->ifq.zc, &s->ctrl);
+}
+
+/* What failed has not armed it, and what succeeded has: there is one more. */
+static int end_arm(void *arg, int result, unsigned int n)
+{
+	struct subject *s = arg;
+	int ret;
+
+	(void)n;
+	if (result)
+		result = do_arm(s);
+	ret = result ? result : await_event(s);
+	ifq_close(&s->ifq);
+	return ret;
+}
+
+static int do_query(void *arg)
+{
+	union answer a[NR_OPS];
+
+	(void)arg;
+	return ask_all(a);
+}
+
+static int end_query(void *arg, int result, unsigned int n)
+{
+	return close_all(arg, do_query, result, n);
+}
+
+static int do_mmap(void *arg)
+{
+	struct subject *s = arg;
+
+	s->map = mmap(NULL, s->ifq.zc.region_len, PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_POPULATE, s->ifq.zc.ring.ring_fd,
+		      s->ifq.zc.reg.region.mmap_offset);
+	return s->map == MAP_FAILED ? -errno : 0;
+}
+
+static int end_mmap(void *arg, int result, unsigned int n)
+{
+	return close_all(arg, do_mmap, result, n);
+}
+
+static const struct fault_step memory[] = {
+	{ FAULT_MEMORY, { ENOMEM, EFAULT, FAULT_OPTIONAL } },
+	{ }
+};
+
+static const struct fault_step export_steps[] = {
+	{ "get_unused_fd_flags", { EMFILE } },
+	{ "anon_inode_getfile", { ENFILE } },
+	{ FAULT_MEMORY, { ENOMEM, EFAULT, ENFILE, FAULT_OPTIONAL } },
+	{ }
+};
+
+static const struct fault_step import_steps[] = {
+	{ "__xa_alloc", { EBUSY } },
+	{ "xa_store", { ENOMEM } },
+	{ }
+};
+
+static const struct fault_step area_steps[] = {
+	{ "pin_user_pages_fast", { EFAULT } },
+	{ "__io_account_mem", { ENOMEM } },
+	{ }
+};
+
+static const struct fault_step map_steps[] = {
+	{ "sg_alloc_table_from_pages_segment", { ENOMEM } },
+	{ "dma_map_sgtable", { EIO } },
+	{ "iommu_map_sg", { ENOMEM } },
+	{ "net_mp_niov_set_dma_addr", { EFAULT, FAULT_ALIKE } },
+	{ }
+};
+
+static const struct fault_step dmabuf_steps[] = {
+	{ "dma_buf_get", { EBADF } },
+	{ "dma_buf_attach", { ENOMEM } },
+	{ "dma_buf_map_attachment_unlocked", { ENOMEM } },
+	{ "iommu_map_sg", { ENOMEM } },
+	{ "net_mp_niov_set_dma_addr", { EFAULT, FAULT_ALIKE } },
+	{ }
+};
+
+static const struct fault_step mmap_steps[] = {
+	{ "vm_insert_pages", { ENOMEM } },
+	{ }
+};
+
+static const struct fault_step *const export_walk[] = { export_steps, NULL };
+static const struct fault_step *const import_walk[] = {
+	import_steps, memory, NULL
+};
+
+static const struct fault_step *const area_walk[] = {
+	area_steps, memory, NULL
+};
+
+static const struct fault_step *const area_nic_walk[] = {
+	area_steps, map_steps, memory, NULL
+};
+
+static const struct fault_step *const area_dmabuf_walk[] = {
+	dmabuf_steps, memory, NULL
+};
+
+static const struct fault_step *const copy_walk[] = { memory, NULL };
+static const struct fault_step *const mmap_walk[] = {
+	mmap_steps, memory, NULL
+};
+
+FIXTURE(fault)
+{
+};
+
+FIXTURE_VARIANT(fault)
+{
+	struct fault_scenario s;
+	bool nic;
+	enum area_kind kind;
+};
+
+FIXTURE_VARIANT_ADD(fault, export)
+{
+	.s = { "export", export_walk, &subject,
+	       open_all, do_export, end_export },
+};
+
+FIXTURE_VARIANT_ADD(fault, import)
+{
+	.s = { "import", import_walk, &subject,
+	       begin_import, do_import, end_import },
+};
+
+FIXTURE_VARIANT_ADD(fault, add_area)
+{
+	.s = { "add-area", area_walk, &subject,
+	       begin_add_area, do_add_area, end_add_area },
+};
+
+FIXTURE_VARIANT_ADD(fault, add_area_nic)
+{
+	.s = { "add-area-nic", area_nic_walk, &subject,
+	       begin_add_area, do_add_area, end_add_area },
+	.nic = true,
+};
+
+FIXTURE_VARIANT_ADD(fault, add_area_udmabuf)
+{
+	.s = { "add-area-udmabuf", area_dmabuf_walk, &subject,
+	       begin_add_area, do_add_area, end_add_area },
+	.nic = true,
+	.kind = AREA_UDMABUF,
+};
+
+FIXTURE_VARIANT_ADD(fault, flush)
+{
+	.s = { "flush", copy_walk, &subject,
+	       open_all, do_flush, end_flush },
+};
+
+FIXTURE_VARIANT_ADD(fault, arm_event)
+{
+	.s = { "arm-event", copy_walk, &subject,
+	       begin_arm, do_arm, end_arm },
+};
+
+FIXTURE_VARIANT_ADD(fault, query)
+{
+	.s = { "query", copy_walk, &subject,
+	       open_all, do_query, end_query },
+};
+
+FIXTURE_VARIANT_ADD(fault, mmap)
+{
+	.s = { "mmap", mmap_walk, &subject,
+	       open_all, do_mmap, end_mmap },
+};
+
+FIXTURE_SETUP(fault)
+{
+	struct rlimit limit = { .rlim_cur = 0 };
+
+	ASSERT_EQ(0, fault_open());
+	subject.ifq.cfg = (struct zc_config) {
+		.nodev = !variant->nic,
+		.kind = variant->kind,
+		.area_len = AREA_LEN,
+		.kernel_rq = true,
+	};
+	/* the user's limit is that of one ifq, with both areas */
+	limit.rlim_cur = ifq_pinned_kib(&subject.ifq) * 1024;
+	if (variant->kind == AREA_USER)
+		limit.rlim_cur += MORE_LEN;
+	limit.rlim_max = limit.rlim_cur;
+	ASSERT_EQ(0, setrlimit(RLIMIT_MEMLOCK, &limit));
+	ASSERT_EQ(0, caps_drop(CAP_IPC_LOCK));
+}
+
+FIXTURE_TEARDOWN(fault)
+{
+	fault_close();
+}
+
+TEST_F_TIMEOUT(fault, ctrl, TIMEOUT)
+{
+	EXPECT_LT(0, fault_walk(&variant->s));
+	printf("# faults total=%u\n", fault_total());
+	fflush(stdout);
+}
+
+TEST_HARNESS_MAIN

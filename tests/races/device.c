@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The NIC goes, and comes again: its driver is taken off it, it is unplugged,
+ * or it moves to a network namespace that is deleted. The connection lives on,
+ * and its stream ends without a byte missing; nic-set-up waits for the NIC and
+ * sets it up as tests/vm/net.sh had.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "queue.h"
+#include "race.h"
+
+#define SYS_NIC		"/sys/class/net/" WIRE_IF
+
+#define UNBIND	"echo %s >/sys/bus/pci/drivers/igb/unbind && " \
+		"echo %s >/sys/bus/pci/drivers/igb/bind && ./nic-set-up"
+#define REPLUG	"echo 1 >/sys/bus/pci/devices/%s/remove && " \
+		"echo 1 >/sys/bus/pci/rescan && ./nic-set-up"
+#define MOVE	"ip netns add other && ip link set eth0 netns other && " \
+		"ip -n other link set eth0 up && ip netns del other && " \
+		"./nic-set-up"
+
+/* Receives for a random while, so that the command starts at any point. */
+static int before(struct run *run, struct live *live)
+{
+	int ret = live_receive(live, chance(run, 512 * KIB));
+
+	delay(run, chance_delay(run));
+	return ret;
+}
+
+/* fmt names the PCI address of the NIC, if it does. */
+static int device_round(struct run *run, const char *fmt, int provider)
+{
+	char path[PATH_MAX] = "", cmd[1024];
+	const char *slot;
+	struct live live;
+	int ret, end;
+
+	if (readlink(SYS_NIC "/device", path, sizeof(path) - 1) < 0)
+		return failed("the NIC's address", -errno);
+	slot = strrchr(path, '/') + 1;
+	snprintf(cmd, sizeof(cmd), fmt, slot, slot);
+
+	ret = live_open(&live, chance_kind(run), chance_addr(run));
+	if (ret)
+		return failed("a stream", ret);
+	ret = before(run, &live);
+	if (ret)
+		return failed("no bytes before", ret);
+	ret = live_run(&live, cmd);
+	if (ret)
+		return failed(cmd, ret);
+	ret = queue_provider(if_nametoindex(WIRE_IF), WIRE_RXQ);
+	if (ret != provider)
+		return failed("the queue's provider", ret ? ret : -ENOENT);
+	ret = live_receive(&live, 64 * KIB);
+	if (!ret)
+		ret = live_end(&live);
+	run->bytes += live.rx.bytes;
+	if (ret == -EPIPE && *live.sent > live.rx.bytes)
+		run->lost += *live.sent - live.rx.bytes;
+	zc_close(&live.zc);
+	if (ret)
+		return failed("the stream afterwards", ret);
+	end = nothing_left();
+	if (!end)
+		end = receive_on_new_ring(run, chance_kind(run));
+	return end ? end : ROUND_COUNTS;
+}
+
+static int unbind_round(struct run *run)
+{
+	return device_round(run, UNBIND, QUEUE_PAGES);
+}
+
+static int unplug_round(struct run *run)
+{
+	return device_round(run, REPLUG, QUEUE_PAGES);
+}
+
+/* A device that only moves stays bound. */
+static int netns_round(struct run *run)
+{
+	return device_round(run, MOVE, QUEUE_IO_URING);
+}
+
+const struct race race_unbind = {
+	.name = "unbind",
+	.rare = true,
+	.round = unbind_round,
+};
+
+const struct race race_unplug = {
+	.name = "unplug",
+	.rare = true,
+	.round = unplug_round,
+};
+
+const struct race race_netns = {
+	.name = "netns",
+	.rare = true,
+	.round = netns_round,
+};

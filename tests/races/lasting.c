@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A stream that lasts for several rounds. A round counts if bytes were received
+ * before what happens in it, and if so many came in from the wire afterwards:
+ * what was in the socket by then proves nothing.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "lib/nic.h"
+#include "race.h"
+
+#define ROUNDS_MAX	32
+#define STEP		(32 * KIB)
+/* From the wire, so headers and acknowledgments are in it. */
+#define AFTER		(64 * KIB)
+#define RCVBUF		(512 * 1024)
+/* Three segments at most are on their way, see nic.c. */
+#define THIN		(3 * 1448)
+
+static struct live live;
+static bool is_open;
+static __u64 noted;	/* bytes of it that the run knows of */
+static unsigned int rounds_left;
+
+struct live *lasting_begin(struct run *run, int *ret)
+{
+	enum area_kind kind;
+	int rcvbuf = RCVBUF, thin = THIN;
+	const char *addr;
+
+	*ret = 0;
+	if (is_open)
+		return &live;
+	rounds_left = 1 + chance(run, ROUNDS_MAX);
+	kind = chance_kind(run);
+	addr = chance_addr(run);
+	*ret = failed("a stream that lasts", live_open(&live, kind, addr));
+	if (*ret)
+		return NULL;
+	/* little that waits, so that rounds are short */
+	setsockopt(live.wire.sock, SOL_SOCKET, SO_RCVBUF, &rcvbuf,
+		   sizeof(rcvbuf));
+	if (chance(run, 4))
+		setsockopt(live.wire.sock, IPPROTO_TCP, TCP_WINDOW_CLAMP, &thin,
+			   sizeof(thin));
+	noted = 0;
+	is_open = true;
+	return &live;
+}
+
+static long from_wire(void)
+{
+	return nic_sysfs(WIRE_IF, "statistics/rx_bytes");
+}
+
+/* Until as much came in from the wire and was received. */
+static int receive_after(long from)
+{
+	__u64 until = live.rx.bytes + AFTER;
+	long now;
+	int ret;
+
+	do {
+		ret = live_receive(&live, STEP);
+		if (ret)
+			return failed("no bytes afterwards", ret);
+		now = from_wire();
+		if (now < 0)
+			return failed("the NIC's statistics", now);
+	} while (live.rx.bytes < until || now - from < (long)AFTER);
+	return 0;
+}
+
+static int act_meanwhile(struct run *run, int (*act)(struct actor *actor),
+			 unsigned long arg)
+{
+	struct actor actor = { .act = act, .arg = arg };
+	__u64 before = live.rx.bytes;
+	int ret, act_ret;
+
+	ret = live_receive(&live, STEP + chance(run, 4 * STEP));
+	if (ret)
+		return failed("no bytes before", ret);
+	if (live.rx.bytes == before)
+		return ROUND_IDLE;
+	ret = actor_start(&actor, run);
+	if (ret)
+		return failed("thread", ret);
+	while (!ret && !actor_done(&actor))
+		ret = live_receive(&live, STEP);
+	act_ret = actor_join(&actor);
+	if (act_ret)
+		return failed("what happens to the stream", act_ret);
+	if (ret)
+		return failed("receiving meanwhile", ret);
+	ret = receive_after(from_wire());
+	return ret ? ret : ROUND_COUNTS;
+}
+
+static void note(struct run *run)
+{
+	run->bytes += live.rx.bytes - noted;
+	noted = live.rx.bytes;
+}
+
+int lasting_round(struct run *run, int (*act)(struct actor *actor),
+		  unsigned long arg)
+{
+	int ret = act_meanwhile(run, act, arg);
+
+	note(run);
+	return ret;
+}
+
+bool lasting_is_open(void)
+{
+	return is_open;
+}
+
+int lasting_end(struct run *run, bool now)
+{
+	int ret;
+
+	if (!is_open || (!now && --rounds_left))
+		return 0;
+	is_open = false;
+	ret = live_end(&live);
+	note(run);
+	if (ret == -EPIPE && *live.sent > live.rx.bytes)
+		run->lost += *live.sent - live.rx.bytes;
+	zc_close(&live.zc);
+	return ret ? failed("the end of the stream", ret) : ring_gone(run);
+}
