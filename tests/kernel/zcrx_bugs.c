@@ -84,7 +84,7 @@ static void bug_dma(void)
 /* UBSAN */
 static void bug_shift(void)
 {
-	int bits = BITS_PER_TYPE(int) + 1;
+	int bits = BITS_PER_LONG;
 	int one = 1;
 
 	OPTIMIZER_HIDE_VAR(bits);
