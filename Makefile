@@ -14,7 +14,7 @@ MAKEFLAGS += --no-print-directory
 help:
 	@echo 'make run       build everything, and show the demo in a VM'
 	@echo 'make check     build everything, and run all tests; with FULL=1'
-	@echo '               also those that compare with a stock kernel'
+	@echo "               also liburing's own suite, and more on a debug kernel"
 	@echo 'make kernel    build the kernel with the overlay, and the VM image'
 	@echo 'make mutants   plant bugs, one at a time, and see the tests notice;'
 	@echo "               MUTANTS='PATTERN...' for some of them"
@@ -174,7 +174,7 @@ $(vm-bin): $(B)/vm/bin/%: tests/vm/%.c | host
 $(B)/vm/packages.cpio: tests/vm/image | host
 	@tests/vm/image $@ busybox-static dash bash iproute2 ethtool
 $(B)/vm/base.cpio: $(B)/vm/packages.cpio $(vm-bin) tests/vm/net.sh \
-		tests/vm/base-image
+		tests/vm/nic-set-up tests/vm/base-image
 	@tests/vm/base-image $@ $(B)/vm/packages.cpio $(B)/vm/bin
 
 .PHONY: mutants

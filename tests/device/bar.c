@@ -14,8 +14,8 @@
 
 #include "kselftest_harness.h"
 
-#include "devmem.h"
 #include "lib/bar.h"
+#include "lib/devmem_rx.h"
 #include "lib/everywhere.h"
 #include "lib/netdev.h"
 #include "lib/nic.h"
@@ -127,12 +127,6 @@ FIXTURE_VARIANT_ADD(bar, v6_jumbo)
 	.mtu = 9000,
 };
 
-/* A change takes the link down for a while. */
-static int change_mtus(int from, int to)
-{
-	return from == to ? 0 : nic_set_mtus(WIRE_IF, to);
-}
-
 FIXTURE_SETUP(bar)
 {
 	self->ifindex = if_nametoindex(WIRE_IF);
@@ -145,7 +139,7 @@ FIXTURE_SETUP(bar)
 	ASSERT_EQ(BAR_LEN, window_stats(self->window).bar_len)
 		TH_LOG("no such device: tests/device/run has it");
 	ASSERT_EQ(0, bar_fill());
-	ASSERT_EQ(0, change_mtus(MTU, variant->mtu));
+	ASSERT_EQ(0, nic_change_mtus(WIRE_IF, MTU, variant->mtu));
 	ASSERT_EQ(0, window_area(&self->area, self->window, OFFSET, LEN));
 }
 
@@ -160,7 +154,7 @@ FIXTURE_TEARDOWN(bar)
 	EXPECT_EQ(0, queue_wait_free(self->ifindex, WIRE_RXQ,
 				     WIRE_PATIENCE_MS));
 	EXPECT_EQ(0, netdev_wait_no_pools(self->ifindex, WIRE_PATIENCE_MS));
-	EXPECT_EQ(0, change_mtus(variant->mtu, MTU));
+	EXPECT_EQ(0, nic_change_mtus(WIRE_IF, variant->mtu, MTU));
 }
 
 /* Each buffer of the window is filled, and most of them many times. */
@@ -186,60 +180,23 @@ TEST_F_TIMEOUT(bar, zcrx, TIMEOUT)
 	EXPECT_EQ(0, wire_close(&self->wire));
 }
 
-/* For devmem_receive(). */
-struct compare {
-	struct devmem dm;
-	__u64 bytes;	/* came, and are right */
-};
-
-static int check(void *arg, const void *data, size_t len)
-{
-	struct compare *cmp = arg;
-	size_t bad;
-
-	if (!stream_check(&stream, cmp->bytes, data, len, &bad)) {
-		fprintf(stderr, "# wrong byte at %llu of the stream\n",
-			(unsigned long long)(cmp->bytes + bad));
-		return -EILSEQ;
-	}
-	cmp->bytes += len;
-	return 0;
-}
-
-/* Until the stream ends: 0, or -errno. */
-static int devmem_receive_all(struct compare *cmp)
-{
-	ssize_t ret;
-
-	do {
-		struct pollfd pfd = { .fd = cmp->dm.sock, .events = POLLIN };
-
-		if (poll(&pfd, 1, WIRE_PATIENCE_MS) != 1)
-			return -ETIMEDOUT;
-		ret = devmem_receive(&cmp->dm);
-	} while (ret > 0);
-	return ret;
-}
-
 /* Socket devmem fills the BAR as well. */
 TEST_F_TIMEOUT(bar, devmem, TIMEOUT)
 {
-	struct compare cmp = {
-		.dm = { .area = &self->area, .take = check, .arg = &cmp },
-	};
+	struct devmem_rx rx = {};
 	int binding;
 
 	binding = netdev_bind_rx(self->ifindex, WIRE_RXQ, self->area.dmabuf_fd,
-				 &cmp.dm.dmabuf_id);
+				 &rx.dm.dmabuf_id);
 	ASSERT_LE(0, binding);
 	EXPECT_EQ(1, window_stats(self->window).attachments);
 	EXPECT_EQ(1, window_stats(self->window).mappings);
 	ASSERT_EQ(0, wire_open(&self->wire, variant->addr, &stream, STREAM_LEN,
 			       false));
-	cmp.dm.sock = self->wire.sock;
-	EXPECT_EQ(0, devmem_receive_all(&cmp));
-	EXPECT_EQ(STREAM_LEN, cmp.bytes);
-	EXPECT_EQ(0, cmp.dm.linear);
+	devmem_rx_init(&rx, self->wire.sock, &self->area, &stream);
+	EXPECT_EQ(0, devmem_rx_all(&rx));
+	EXPECT_EQ(STREAM_LEN, rx.bytes);
+	EXPECT_EQ(0, rx.dm.linear);
 	EXPECT_EQ(0, wire_close(&self->wire));
 	close(binding);
 	area_close(&self->area);

@@ -10,7 +10,7 @@
 
 #include "area.h"
 #include "lib/wire.h"
-#include "prng.h"
+#include "lib/prng.h"
 
 /*
  * The model: what is there to be attacked. Nothing here is ever lent to the

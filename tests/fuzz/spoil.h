@@ -2,7 +2,7 @@
 #ifndef FUZZ_SPOIL_H
 #define FUZZ_SPOIL_H
 
-#include "prng.h"
+#include "lib/prng.h"
 
 struct io_uring_zcrx_area_reg;
 

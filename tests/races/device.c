@@ -18,12 +18,12 @@
 #define SYS_NIC		"/sys/class/net/" WIRE_IF
 
 #define UNBIND	"echo %s >/sys/bus/pci/drivers/igb/unbind && " \
-		"echo %s >/sys/bus/pci/drivers/igb/bind && ./nic-set-up"
+		"echo %s >/sys/bus/pci/drivers/igb/bind && nic-set-up"
 #define REPLUG	"echo 1 >/sys/bus/pci/devices/%s/remove && " \
-		"echo 1 >/sys/bus/pci/rescan && ./nic-set-up"
+		"echo 1 >/sys/bus/pci/rescan && nic-set-up"
 #define MOVE	"ip netns add other && ip link set eth0 netns other && " \
 		"ip -n other link set eth0 up && ip netns del other && " \
-		"./nic-set-up"
+		"nic-set-up"
 
 /* Receives for a random while, so that the command starts at any point. */
 static int before(struct run *run, struct live *live)

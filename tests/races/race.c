@@ -15,19 +15,9 @@
 
 struct stream race_stream;
 
-/* splitmix64 */
-static __u64 next(struct run *run)
-{
-	__u64 z = run->rng += 0x9e3779b97f4a7c15ULL;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-	return z ^ (z >> 31);
-}
-
 __u64 chance(struct run *run, __u64 n)
 {
-	return next(run) % n;
+	return prng_below(&run->prng, n);
 }
 
 enum area_kind chance_kind(struct run *run)

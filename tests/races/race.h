@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "lib/live.h"
+#include "lib/prng.h"
 
 #define KIB	1024ULL
 #define MIB	(1024 * KIB)
@@ -21,7 +22,7 @@ enum {
 
 /* A race that runs: where chance comes from, and what came out. */
 struct run {
-	__u64 rng;
+	struct prng prng;
 	int kind;		/* an enum area_kind, or -1: by chance */
 	__u64 bytes;		/* received, and compared */
 	__u64 lost;		/* missing in streams that came to their end */

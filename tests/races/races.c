@@ -51,11 +51,13 @@ static double seconds(void)
 }
 
 /* The same rounds for the same seed, whichever other races there are. */
-static __u64 seed_of(__u64 seed, const char *name)
+static __u64 id_of(const char *name)
 {
+	__u64 id = 0;
+
 	while (*name)
-		seed = seed * 0x100000001b3ULL + *name++;
-	return seed;
+		id = id * 0x100000001b3ULL + *name++;
+	return id;
 }
 
 /* Which of them the kernel complains of, if it does. */
@@ -83,10 +85,10 @@ static int run_race(const struct race *race, unsigned int nr, __u64 seed,
 	if (run == MAP_FAILED)
 		return -errno;
 	*run = (struct run) {
-		.rng = seed_of(seed, race->name),
 		.kind = kind,
 		.smp = sysconf(_SC_NPROCESSORS_ONLN) > 1,
 	};
+	prng_init(&run->prng, seed, id_of(race->name));
 	if (race->rare)
 		rounds = rounds < 10 ? 1 : rounds / 10;
 	say_in_log(race->name);

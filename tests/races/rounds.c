@@ -22,7 +22,7 @@
 #define RESTORE	"ip netns del other 2>/dev/null; " \
 		"ip link set eth0 mtu 1500; " \
 		"ip -n peer link set eth1 mtu 1500; " \
-		"./nic-set-up && { ethtool -G eth0 rx 256 || :; } && " \
+		"nic-set-up && { ethtool -G eth0 rx 256 || :; } && " \
 		"ethtool -X eth0 start 1 equal 1"
 
 static int do_rounds(const struct race *race, struct run *run,

@@ -18,12 +18,12 @@
 
 #include "kselftest_harness.h"
 
+#include "lib/devmem_rx.h"
 #include "lib/flow.h"
 #include "lib/netdev.h"
 #include "lib/nic.h"
 #include "lib/pins.h"
 #include "lib/wire.h"
-#include "devmem.h"
 #include "queue.h"
 
 #define TIMEOUT		280
@@ -77,15 +77,8 @@ static const char *addr_of(unsigned int i)
 static int check(void *arg, const void *data, size_t len)
 {
 	struct conn *c = arg;
-	size_t bad;
 
-	if (!stream_check(&stream, c->rx.bytes, data, len, &bad)) {
-		fprintf(stderr, "# devmem: wrong byte at %llu\n",
-			(unsigned long long)(c->rx.bytes + bad));
-		return -EILSEQ;
-	}
-	c->rx.bytes += len;
-	return 0;
+	return devmem_rx_check(&stream, &c->rx.bytes, data, len);
 }
 
 static int conn_open(struct conn *c, struct zc *zc, const struct area *area,

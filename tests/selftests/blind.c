@@ -195,12 +195,6 @@ static int open_area(struct area *area, int blind)
 	return area->base == MAP_FAILED ? -errno : 0;
 }
 
-/* A change takes the link down for a while. */
-static int change_mtus(int from, int to)
-{
-	return from == to ? 0 : nic_set_mtus(WIRE_IF, to);
-}
-
 FIXTURE_SETUP(blind)
 {
 	const struct zc_config cfg = { .ifname = WIRE_IF, .rxq = WIRE_RXQ };
@@ -213,7 +207,7 @@ FIXTURE_SETUP(blind)
 	self->blind = blind_open();
 	ASSERT_LE(0, self->blind)
 		TH_LOG("no module zcrx_blind: is tests/kernel in the image?");
-	ASSERT_EQ(0, change_mtus(MTU, variant->mtu));
+	ASSERT_EQ(0, nic_change_mtus(WIRE_IF, MTU, variant->mtu));
 	ASSERT_EQ(0, open_area(&area, self->blind));
 	ASSERT_EQ(0, zc_open_area(&self->zc, &cfg, &area))
 		TH_LOG("%s failed", self->zc.failed);
@@ -227,7 +221,7 @@ FIXTURE_TEARDOWN(blind)
 	EXPECT_EQ(0, blind_refused(self->blind));
 	close(self->blind);
 	EXPECT_EQ(0, netdev_wait_no_pools(self->ifindex, WIRE_PATIENCE_MS));
-	EXPECT_EQ(0, change_mtus(variant->mtu, MTU));
+	EXPECT_EQ(0, nic_change_mtus(WIRE_IF, variant->mtu, MTU));
 }
 
 /* Fetches the payload of a completion, compares it, and gives it back. */

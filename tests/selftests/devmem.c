@@ -12,10 +12,10 @@
 
 #include "kselftest_harness.h"
 
+#include "lib/devmem_rx.h"
 #include "lib/netdev.h"
 #include "lib/nic.h"
 #include "lib/wire.h"
-#include "devmem.h"
 #include "queue.h"
 
 #define TIMEOUT		120
@@ -26,51 +26,6 @@
 #define OTHER_RXQ	2	/* there with one more */
 
 static struct stream stream;
-
-/* How far a stream has been received with socket devmem. */
-struct devmem_rx {
-	struct devmem dm;
-	__u64 bytes;	/* came, and are right */
-};
-
-/* For devmem_receive(). */
-static int check(void *arg, const void *data, size_t len)
-{
-	struct devmem_rx *rx = arg;
-	size_t bad;
-
-	if (!stream_check(&stream, rx->bytes, data, len, &bad)) {
-		fprintf(stderr, "# wrong byte at %llu of the stream\n",
-			(unsigned long long)(rx->bytes + bad));
-		return -EILSEQ;
-	}
-	rx->bytes += len;
-	return 0;
-}
-
-static void receiver_init(struct devmem_rx *rx, int sock,
-			  const struct area *area)
-{
-	rx->dm.sock = sock;
-	rx->dm.area = area;
-	rx->dm.take = check;
-	rx->dm.arg = rx;
-}
-
-/* Until the stream ends: 0, or -errno. */
-static int devmem_receive_all(struct devmem_rx *rx)
-{
-	ssize_t ret;
-
-	do {
-		struct pollfd pfd = { .fd = rx->dm.sock, .events = POLLIN };
-
-		if (poll(&pfd, 1, WIRE_PATIENCE_MS) != 1)
-			return -ETIMEDOUT;
-		ret = devmem_receive(&rx->dm);
-	} while (ret > 0);
-	return ret;
-}
 
 /* Waits until there is something to receive. */
 static int wait_for_data(int sock)
@@ -158,8 +113,8 @@ TEST_F_TIMEOUT(devmem, stream, TIMEOUT)
 
 	ASSERT_EQ(0, wire_open(&self->wire, variant->addr, &stream, STREAM_LEN,
 			       false));
-	receiver_init(&rx, self->wire.sock, &self->area);
-	EXPECT_EQ(0, devmem_receive_all(&rx));
+	devmem_rx_init(&rx, self->wire.sock, &self->area, &stream);
+	EXPECT_EQ(0, devmem_rx_all(&rx));
 	EXPECT_EQ(STREAM_LEN, rx.bytes);
 	EXPECT_EQ(0, rx.dm.linear);
 	EXPECT_EQ(0, wire_close(&self->wire));
@@ -181,7 +136,7 @@ TEST_F_TIMEOUT(devmem, refuses_zcrx_buffers, TIMEOUT)
 	ASSERT_EQ(0, wire_open(&self->wire, variant->addr, &stream, STREAM_LEN,
 			       false));
 	rx.sock = self->wire.sock;
-	receiver_init(&devmem, self->wire.sock, &self->area);
+	devmem_rx_init(&devmem, self->wire.sock, &self->area, &stream);
 	ASSERT_EQ(0, wait_for_data(self->wire.sock));
 
 	EXPECT_EQ(-ENODEV, devmem_receive(&devmem.dm));
@@ -289,8 +244,8 @@ TEST_F_TIMEOUT(side_by_side, zcrx_refuses_devmem_buffers, TIMEOUT)
 	EXPECT_EQ(0, zc_fdinfo(&self->zc, "copied"));
 
 	/* and have not left the stream */
-	receiver_init(&self->rx, self->wire.sock, &self->area);
-	EXPECT_EQ(0, devmem_receive_all(&self->rx));
+	devmem_rx_init(&self->rx, self->wire.sock, &self->area, &stream);
+	EXPECT_EQ(0, devmem_rx_all(&self->rx));
 	EXPECT_EQ(STREAM_LEN, self->rx.bytes);
 	EXPECT_EQ(0, self->rx.dm.linear);
 	EXPECT_EQ(0, wire_close(&self->wire));
@@ -303,8 +258,8 @@ TEST_F_TIMEOUT(side_by_side, both_receive, TIMEOUT)
 
 	ASSERT_EQ(0, wire_open(&self->wire, WIRE_V4, &stream, STREAM_LEN,
 			       false));
-	receiver_init(&self->rx, self->wire.sock, &self->area);
-	EXPECT_EQ(0, devmem_receive_all(&self->rx));
+	devmem_rx_init(&self->rx, self->wire.sock, &self->area, &stream);
+	EXPECT_EQ(0, devmem_rx_all(&self->rx));
 	EXPECT_EQ(STREAM_LEN, self->rx.bytes);
 	EXPECT_EQ(0, self->rx.dm.linear);
 	EXPECT_EQ(0, wire_close(&self->wire));

@@ -29,33 +29,10 @@
 #define MIB		(1024 * 1024)
 #define PAGE		4096
 #define AREA_PAGES	(LIVE_AREA / PAGE)
-#define RECEIVER_MAC	"52:54:00:00:00:01"
-#define SENDER_MAC	"52:54:00:00:00:02"
 
-/* Waits for the interface with the address $mac, and names it $dev. */
-#define AWAIT								\
-	"until grep -qs $mac /sys/class/net/*/address; do "		\
-	"	sleep 0.05; "						\
-	"done; "							\
-	"dev=$(grep -l $mac /sys/class/net/*/address); "		\
-	"dev=${dev%/*}; dev=${dev##*/}; "
-
-/* What tests/vm/net.sh had set up. */
-#define SET_UP								\
-	"set -e; mac=" RECEIVER_MAC "; " AWAIT				\
-	"[ $dev = eth0 ] || ip link set $dev name eth0; "		\
-	"ethtool -L eth0 combined 2; tcp-data-split eth0 on; "		\
-	"ip link set eth0 up; "						\
-	"ip addr replace 10.0.0.1/24 dev eth0; "			\
-	"ip addr replace fd00::1/64 dev eth0 nodad; "			\
-	"ethtool -X eth0 start 1 equal 1"
-#define SET_UP_PEER							\
-	"set -e; mac=" SENDER_MAC "; " AWAIT				\
-	"ip link set $dev name sender; "				\
-	"ip link set sender netns peer name eth1; "			\
-	"ip -n peer link set eth1 up; "					\
-	"ip -n peer addr add 10.0.0.2/24 dev eth1; "			\
-	"ip -n peer addr add fd00::2/64 dev eth1 nodad; "
+/* What brings it back, once there is a NIC: tests/vm/nic-set-up. */
+#define SET_UP		"nic-set-up"
+#define SET_UP_PEER	"nic-set-up peer"
 
 #define UNBIND	"echo %s >/sys/bus/pci/drivers/igb/unbind"
 #define BIND	"echo %s >/sys/bus/pci/drivers/igb/bind"
@@ -160,7 +137,7 @@ TEST_F_TIMEOUT(removal, rmmod, TIMEOUT)
 {
 	ASSERT_EQ(0, sh("rmmod igb"));
 	EXPECT_OUT_OF_REACH();
-	ASSERT_EQ(0, run("modprobe igb && " SET_UP_PEER SET_UP));
+	ASSERT_EQ(0, run("modprobe igb && " SET_UP_PEER " && " SET_UP));
 	EXPECT_OUT_OF_REACH();
 	zc_close(&self->live.zc);
 }

@@ -27,41 +27,10 @@
 #define TIMEOUT		120
 #define MIB		(1024 * 1024)
 #define SYS_NIC		"/sys/class/net/" WIRE_IF
-#define RECEIVER_MAC	"52:54:00:00:00:01"
-#define SENDER_MAC	"52:54:00:00:00:02"
 
-/*
- * Waits for the NIC, which may come with any name, and sets up what
- * tests/vm/net.sh had.
- */
-#define SET_UP								\
-	"set -e; "							\
-	"until grep -qs " RECEIVER_MAC " /sys/class/net/*/address; do "	\
-	"	sleep 0.05; "						\
-	"done; "							\
-	"dev=$(grep -l " RECEIVER_MAC " /sys/class/net/*/address); "	\
-	"dev=${dev%/*}; dev=${dev##*/}; "				\
-	"[ $dev = eth0 ] || ip link set $dev name eth0; "		\
-	"ethtool -L eth0 combined 2; "					\
-	"tcp-data-split eth0 on; "					\
-	"ip link set eth0 up; "						\
-	"ip addr replace 10.0.0.1/24 dev eth0; "			\
-	"ip addr replace fd00::1/64 dev eth0 nodad; "			\
-	"ethtool -X eth0 start 1 equal 1"
-
-/* The same for the peer's, where that had to go as well. */
-#define SET_UP_PEER							\
-	"set -e; "							\
-	"until grep -qs " SENDER_MAC " /sys/class/net/*/address; do "	\
-	"	sleep 0.05; "						\
-	"done; "							\
-	"dev=$(grep -l " SENDER_MAC " /sys/class/net/*/address); "	\
-	"dev=${dev%/*}; dev=${dev##*/}; "				\
-	"ip link set $dev name sender; "				\
-	"ip link set sender netns peer name eth1; "			\
-	"ip -n peer link set eth1 up; "					\
-	"ip -n peer addr add 10.0.0.2/24 dev eth1; "			\
-	"ip -n peer addr add fd00::2/64 dev eth1 nodad"
+/* What brings it back, once there is a NIC: tests/vm/nic-set-up. */
+#define SET_UP		"nic-set-up"
+#define SET_UP_PEER	"nic-set-up peer"
 
 FIXTURE(unplug)
 {

@@ -26,7 +26,6 @@
 #define MEMORY_MISSES	3
 
 static int dev = -1, nth_fd = -1;
-static unsigned int total;
 
 static int write_text(const char *path, const char *text)
 {
@@ -93,11 +92,6 @@ void fault_close(void)
 {
 	close(nth_fd);
 	close(dev);
-}
-
-unsigned int fault_total(void)
-{
-	return total;
 }
 
 static int find_site(const char *name, struct zcrx_fault_site *site)
@@ -304,7 +298,7 @@ int fault_walk(const struct fault_scenario *s)
 				first = ret;
 		}
 	}
-	total += injected;
 	printf("# faults %s sites=%u injected=%u\n", s->name, sites, injected);
+	fflush(stdout);
 	return first ? first : (int)injected;
 }

@@ -48,7 +48,4 @@ void fault_close(void);
 /* Returns how many faults there were, or -errno; says what is wrong. */
 int fault_walk(const struct fault_scenario *s);
 
-/* How many there were so far. */
-unsigned int fault_total(void);
-
 #endif /* TESTS_DEBUG_FAULT_H */

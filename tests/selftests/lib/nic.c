@@ -114,6 +114,11 @@ int nic_set_mtus(const char *ifname, int mtu)
 	return peer_wait(peer) ? -EIO : 0;
 }
 
+int nic_change_mtus(const char *ifname, int from, int to)
+{
+	return from == to ? 0 : nic_set_mtus(ifname, to);
+}
+
 int nic_rx_ring(const char *ifname)
 {
 	struct ethtool_ringparam ring = { .cmd = ETHTOOL_GRINGPARAM };

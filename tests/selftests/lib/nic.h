@@ -32,6 +32,9 @@ int nic_steer_default(const char *ifname);
 /* Sets the MTU here and of the peer. */
 int nic_set_mtus(const char *ifname, int mtu);
 
+/* The same, unless it is that already: it takes the link down for a while. */
+int nic_change_mtus(const char *ifname, int from, int to);
+
 /* What is set now, or -errno: */
 int nic_rx_ring(const char *ifname);	/* descriptors of an RX ring */
 int nic_channels(const char *ifname);	/* combined ones */

@@ -11,10 +11,6 @@ __u64 prng_next(struct prng *p)
 	return x ^ (x >> 31);
 }
 
-/*
- * An operation has a generator of its own, so that it is the same whatever
- * those before it used.
- */
 void prng_init(struct prng *p, __u64 seed, __u64 index)
 {
 	p->state = seed;
