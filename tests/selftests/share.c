@@ -391,6 +391,9 @@ TEST_F_TIMEOUT(rings, importer_pays, TIMEOUT)
 	/* and the first still does not */
 	if (variant->kind == AREA_USER)
 		EXPECT_EQ(0, zc_add_area(&self->side[0].zc, &page, NULL));
+
+	area_close(&page);
+	area_close(&more);
 }
 
 TEST_F_TIMEOUT(rings, maps_refill_ring, TIMEOUT)
