@@ -336,7 +336,7 @@ TEST_F_TIMEOUT(late, unbind, TIMEOUT)
 	expect_lands(_metadata, self);
 	ASSERT_EQ(0, sh("cd /sys/bus/pci/drivers/igb && echo %s >unbind && "
 			"echo %s >bind", self->slot, self->slot));
-	ASSERT_EQ(0, sh("./nic-set-up"));
+	ASSERT_EQ(0, sh("nic-set-up"));
 	ASSERT_EQ(0, nic_wait_carrier(WIRE_IF, WIRE_PATIENCE_MS));
 	ASSERT_EQ(0, raw_introduce());
 	expect_faults(_metadata, self);
