@@ -181,6 +181,10 @@ $(B)/vm/base.cpio: $(B)/vm/packages.cpio $(vm-bin) tests/vm/net.sh \
 mutants: kernel kernel-debug userland
 	@tests/mutants/run $(MUTANTS)
 
+.PHONY: soak
+soak: kernel kernel-debug userland
+	@tests/soak/run $(or $(SECONDS),$(error how long? make soak SECONDS=N))
+
 .PHONY: vm shell run
 vm: kernel
 	@tests/vm/run $(VM_OPTIONS) -- $(if $(RUN),$(RUN),$(error RUN is empty))

@@ -57,6 +57,7 @@ struct model {
 	int export[NR_EXPORTS];
 	struct fuzz_map map[NR_MAPS];
 	struct wire wire;	/* to whoever has the NIC; peer 0: none */
+	unsigned int nic_areas;	/* dma-bufs that the NIC has got, a bit each */
 	int odd_fd[5];		/* what is no TCP connection */
 	void *readonly;
 	void *no_access;
@@ -74,6 +75,7 @@ void ring_close(struct fuzz_ring *r);
 int pair_open(int pair[2]);
 /* Whoever has the NIC's queue lets go of it. */
 void release_nic(void);
+unsigned int nic_area(unsigned int which);
 /* Arms a good request. */
 void recv_arm(struct fuzz_ring *r, const struct fuzz_ifq *q, int fd);
 

@@ -178,6 +178,21 @@ int model_open(void)
 	return ret;
 }
 
+/*
+ * DMA debugging takes a page that is mapped twice for a bug, unless the mapper
+ * says that it does no synchronisation, which an exporter of dma-bufs does not.
+ * So the NIC gets each dma-buf once, and else the first area, which is none.
+ */
+unsigned int nic_area(unsigned int which)
+{
+	if (model.area[which].dmabuf_fd < 0)
+		return which;
+	if (model.nic_areas & 1U << which)
+		return 0;
+	model.nic_areas |= 1U << which;
+	return which;
+}
+
 void release_nic(void)
 {
 	unsigned int i, j;

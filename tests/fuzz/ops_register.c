@@ -346,12 +346,15 @@ int op_register_nic(struct prng *p)
 
 	release_nic();
 	queue_wait_free(ifindex, WIRE_RXQ, WIRE_PATIENCE_MS);
+	queue_wait_free(ifindex, 0, WIRE_PATIENCE_MS);
+	model.nic_areas = 0;
 	q = place(ring, p);
 	if (!q)
 		return -ENOMEM;
 	if (prng_chance(p, 10))
 		ifindex = if_nametoindex("lo");
-	fill_in(p, &r, ifindex, rxq, &model.area[which], prng_chance(p, 40));
+	fill_in(p, &r, ifindex, rxq, &model.area[nic_area(which)],
+		prng_chance(p, 40));
 	if (prng_chance(p, 10))
 		r.reg.ifq.rx_buf_len = 4096 << prng_below(p, 6);
 	if (prng_chance(p, 20))
