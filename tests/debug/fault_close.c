@@ -18,7 +18,7 @@
 #include "../debug/lib/ifq.h"
 #include "queue.h"
 
-#define TIMEOUT		240
+#define TIMEOUT		1200
 #define AREA_LEN	(2 * 1024 * 1024)
 /* A stream is compared each so many faults. */
 #define EVERY		4

@@ -12,7 +12,7 @@
 #include "../debug/lib/fault.h"
 #include "../debug/lib/ifq.h"
 
-#define TIMEOUT		240
+#define TIMEOUT		1200
 #define AREA_LEN	(2 * 1024 * 1024)
 
 static const struct fault_step post[] = {
