@@ -2,8 +2,9 @@
 /*
  * The NIC goes, and comes again: its driver is taken off it, it is unplugged,
  * or it moves to a network namespace that is deleted. The connection lives on,
- * and its stream ends without a byte missing; nic-set-up waits for the NIC and
- * sets it up as tests/vm/net.sh had.
+ * and its stream ends without a byte missing; or the ring is closed while the NIC
+ * goes, when both want to end what binds it to the queue. nic-set-up waits for the
+ * NIC and sets it up as tests/vm/net.sh had.
  */
 #include <errno.h>
 #include <limits.h>
@@ -12,8 +13,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "peer.h"
 #include "queue.h"
 #include "race.h"
+
+/* About what the commands below take before the NIC is back. */
+#define COMMAND_NS	(400 * 1000 * 1000U)
 
 #define SYS_NIC		"/sys/class/net/" WIRE_IF
 
@@ -32,6 +37,49 @@ static int before(struct run *run, struct live *live)
 
 	delay(run, chance_delay(run));
 	return ret;
+}
+
+/* The stream outlives what the command does. */
+static int outlive(struct run *run, struct live *live, const char *cmd,
+		   int provider)
+{
+	int ret;
+
+	ret = live_run(live, cmd);
+	if (ret)
+		return failed(cmd, ret);
+	ret = queue_provider(if_nametoindex(WIRE_IF), WIRE_RXQ);
+	if (ret != provider)
+		return failed("the queue's provider", ret ? ret : -ENOENT);
+	ret = live_receive(live, 64 * KIB);
+	if (!ret)
+		ret = live_end(live);
+	if (ret == -EPIPE && *live->sent > live->rx.bytes)
+		run->lost += *live->sent - live->rx.bytes;
+	zc_close(&live->zc);
+	return failed("the stream afterwards", ret);
+}
+
+static int act_command(struct actor *actor)
+{
+	return run((const char *)actor->arg);
+}
+
+/* The ring is closed at some moment of the command, and with it the socket. */
+static int close_within(struct run *run, struct live *live, const char *cmd)
+{
+	struct actor actor = { .act = act_command, .arg = (unsigned long)cmd };
+	int ret, end;
+
+	ret = actor_start(&actor, run);
+	if (ret)
+		return failed("a thread", ret);
+	delay(run, chance(run, COMMAND_NS));
+	zc_close(&live->zc);
+	close(live->wire.sock);
+	ret = failed(cmd, actor_join(&actor));
+	end = failed("the peer", peer_wait(live->wire.peer));
+	return ret ? ret : end;
 }
 
 /* fmt names the PCI address of the NIC, if it does. */
@@ -53,21 +101,13 @@ static int device_round(struct run *run, const char *fmt, int provider)
 	ret = before(run, &live);
 	if (ret)
 		return failed("no bytes before", ret);
-	ret = live_run(&live, cmd);
-	if (ret)
-		return failed(cmd, ret);
-	ret = queue_provider(if_nametoindex(WIRE_IF), WIRE_RXQ);
-	if (ret != provider)
-		return failed("the queue's provider", ret ? ret : -ENOENT);
-	ret = live_receive(&live, 64 * KIB);
-	if (!ret)
-		ret = live_end(&live);
+	if (chance(run, 2))
+		ret = outlive(run, &live, cmd, provider);
+	else
+		ret = close_within(run, &live, cmd);
 	run->bytes += live.rx.bytes;
-	if (ret == -EPIPE && *live.sent > live.rx.bytes)
-		run->lost += *live.sent - live.rx.bytes;
-	zc_close(&live.zc);
 	if (ret)
-		return failed("the stream afterwards", ret);
+		return ret;
 	end = nothing_left();
 	if (!end)
 		end = receive_on_new_ring(run, chance_kind(run));
