@@ -62,6 +62,7 @@ static const struct fault_step nic[] = {
 	{ "__xdp_rxq_info_reg", { ENOMEM } },
 	{ "dma_alloc_attrs", { ENOMEM } },
 	{ "page_pool_create", { ENOMEM } },
+	{ "page_pool_list", { ENOMEM } },
 	{ "zcrx_pool_init", { EOPNOTSUPP } },
 	{ "page_pool_check_memory_provider", { ENODATA } },
 	{ }

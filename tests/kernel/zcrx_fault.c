@@ -68,6 +68,7 @@ static struct fault_site fault_sites[] = {
 	{ .name = "igb_queue_start", .err = -EIO },
 	{ .name = "__xdp_rxq_info_reg", .err = -ENOMEM },
 	{ .name = "page_pool_create", .err = -ENOMEM },
+	{ .name = "page_pool_list", .err = -ENOMEM },
 	{ .name = "zcrx_pool_init", .err = -EOPNOTSUPP },
 	{ .name = "page_pool_check_memory_provider", .err = -ENODATA },
 	/* export and mmap */

@@ -229,6 +229,50 @@ TEST_F(shared, armed_too_early)
 	importer_close(&im);
 }
 
+/*
+ * A ring that did not come to import, as what it asked for cannot be written,
+ * and one that did and left: the events stay whose they were.
+ */
+TEST_F(shared, importers_leave)
+{
+	struct listener *l = &self->l;
+	struct io_uring_zcrx_ifq_reg *reg;
+	struct io_uring ring;
+	struct importer im;
+	int gone;
+
+	reg = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, reg);
+	reg->flags = ZCRX_REG_IMPORT;
+	reg->if_idx = self->fd;
+	ASSERT_EQ(0, mprotect(reg, PAGE, PROT_READ));
+	ASSERT_EQ(0, zc_ring_open(&ring, 64));
+	EXPECT_EQ(-EFAULT, io_uring_register_ifq(&ring, reg));
+	ASSERT_EQ(0, listener_copy(l, 1000));
+	EXPECT_EVENTS(l, 0, 1);
+
+	ASSERT_EQ(0, listener_arm(l, ZCRX_EVENT_COPY));
+	gone = ring_note_end(&ring);
+	ASSERT_LE(0, gone);
+	io_uring_queue_exit(&ring);
+	EXPECT_EQ(0, side_wait_gone(gone));
+	close(gone);
+	ASSERT_EQ(0, listener_copy(l, 1000));
+	EXPECT_EVENTS(l, 0, 2);
+
+	ASSERT_EQ(0, listener_arm(l, ZCRX_EVENT_COPY));
+	ASSERT_EQ(0, importer_open(&im, self->fd, &l->zc.areas[0]));
+	gone = ring_note_end(&im.zc.ring);
+	ASSERT_LE(0, gone);
+	importer_close(&im);
+	EXPECT_EQ(0, side_wait_gone(gone));
+	close(gone);
+	ASSERT_EQ(0, listener_copy(l, 1000));
+	EXPECT_EVENTS(l, 0, 3);
+	EXPECT_EQ(0, munmap(reg, PAGE));
+}
+
 /* Two rings copy at a time: what one counts the other does not undo. */
 #define AT_A_TIME	1500
 

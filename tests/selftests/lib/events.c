@@ -76,19 +76,6 @@ static int register_ifq(struct listener *l, const struct zc_config *cfg,
 	return 0;
 }
 
-/* A file that nobody has but the ring: both end together. */
-static int note_end(struct listener *l)
-{
-	int ends[2], ret;
-
-	if (pipe2(ends, O_CLOEXEC))
-		return -errno;
-	ret = io_uring_register_files(&l->zc.ring, &ends[1], 1);
-	close(ends[1]);
-	l->gone = ends[0];
-	return ret;
-}
-
 int loopback_open(int sock[2])
 {
 	int listener = tcp_listen(LOOPBACK_V4, 0);
@@ -132,9 +119,9 @@ int listener_open_with(struct listener *l, const struct zc_config *cfg,
 	ret = register_ifq(l, cfg, desc);
 	if (ret)
 		return failed("registration", ret);
-	ret = note_end(l);
-	if (ret)
-		return failed("a file of the ring's", ret);
+	l->gone = ring_note_end(&l->zc.ring);
+	if (l->gone < 0)
+		return failed("a file of the ring's", l->gone);
 	ret = loopback_open(l->here);
 	if (ret)
 		return failed("loopback", ret);

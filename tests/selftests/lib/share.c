@@ -108,22 +108,17 @@ int share_wait_free(void)
 			       WIRE_PATIENCE_MS);
 }
 
-/*
- * A file of the ring's that nobody else has: when the ring is no more, neither
- * is the file.
- */
-static int note_end(struct side *side)
+int ring_note_end(struct io_uring *ring)
 {
 	int ends[2], ret;
 
 	if (pipe2(ends, O_CLOEXEC))
 		return -errno;
-	ret = io_uring_register_files(&side->zc.ring, &ends[1], 1);
+	ret = io_uring_register_files(ring, &ends[1], 1);
 	close(ends[1]);
 	if (ret)
 		close(ends[0]);
-	side->gone = ends[0];
-	return ret;
+	return ret ? ret : ends[0];
 }
 
 int side_open(struct side *side, struct share *share)
@@ -136,10 +131,10 @@ int side_open(struct side *side, struct share *share)
 	ret = zc_ring_open(&side->zc.ring, CQ_ENTRIES);
 	if (ret)
 		return ret;
-	ret = note_end(side);
-	if (ret) {
+	side->gone = ring_note_end(&side->zc.ring);
+	if (side->gone < 0) {
 		io_uring_queue_exit(&side->zc.ring);
-		return ret;
+		return side->gone;
 	}
 	side->zc.areas[0] = share->area;
 	rq->khead = &side->head;

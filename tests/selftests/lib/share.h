@@ -64,8 +64,15 @@ int side_open(struct side *side, struct share *share);
 void side_close(struct side *side);
 
 /*
+ * A file of the ring's that nobody else has: when the ring is no more, neither
+ * is the file. Returns what side_wait_gone() takes, or -errno.
+ */
+int ring_note_end(struct io_uring *ring);
+
+/*
  * Waits until the kernel has taken a closed ring apart: this is later than
- * close(), or than the end of the process. gone is of struct side.
+ * close(), or than the end of the process. gone is what ring_note_end()
+ * returned.
  */
 int side_wait_gone(int gone);
 
