@@ -41,16 +41,17 @@ overlay: source
 	@scripts/overlay
 
 #
-# The kernels: base for all but the debug stage of the tests, stock to
-# compare with.
+# The kernels: base for all but the debug stages of the tests, stock to compare
+# with.
 #
 config-base := tests/vm/kernel-base.config
 config-debug := $(config-base) tests/vm/kernel-debug.config
+config-kcsan := $(config-base) tests/vm/kernel-kcsan.config
 config-stock := $(config-base) tests/vm/kernel-stock.config
 
-.PHONY: kernel kernel-base kernel-debug kernel-stock
+.PHONY: kernel kernel-base kernel-debug kernel-kcsan kernel-stock
 kernel: kernel-base $(B)/vm/base.cpio
-kernel-base kernel-debug: kernel-%: overlay
+kernel-base kernel-debug kernel-kcsan: kernel-%: overlay
 	@scripts/kernel-config $(CURDIR)/$(B)/$@ $(config-$*)
 	@scripts/kernel-build $(CURDIR)/$(B)/$@
 kernel-stock: source

@@ -15,6 +15,7 @@
 #include "lib/devmem_rx.h"
 #include "lib/netdev.h"
 #include "lib/nic.h"
+#include "lib/sh.h"
 #include "lib/wire.h"
 #include "queue.h"
 
@@ -33,6 +34,19 @@ static int wait_for_data(int sock)
 	struct pollfd pfd = { .fd = sock, .events = POLLIN };
 
 	return poll(&pfd, 1, WIRE_PATIENCE_MS) == 1 ? 0 : -ETIMEDOUT;
+}
+
+/* A stream of a new connection, all of it in the area's buffers. */
+static void expect_stream(struct __test_metadata *_metadata, struct wire *wire,
+			  struct devmem_rx *rx, const struct area *area,
+			  const char *addr)
+{
+	ASSERT_EQ(0, wire_open(wire, addr, &stream, STREAM_LEN, false));
+	devmem_rx_init(rx, wire->sock, area, &stream);
+	EXPECT_EQ(0, devmem_rx_all(rx));
+	EXPECT_EQ(STREAM_LEN, rx->bytes);
+	EXPECT_EQ(0, rx->dm.linear);
+	EXPECT_EQ(0, wire_close(wire));
 }
 
 FIXTURE(devmem)
@@ -111,13 +125,30 @@ TEST_F_TIMEOUT(devmem, stream, TIMEOUT)
 	EXPECT_EQ(rx.dm.dmabuf_id, pool.provider.dmabuf_id);
 	EXPECT_FALSE(pool.provider.io_uring);
 
-	ASSERT_EQ(0, wire_open(&self->wire, variant->addr, &stream, STREAM_LEN,
-			       false));
-	devmem_rx_init(&rx, self->wire.sock, &self->area, &stream);
-	EXPECT_EQ(0, devmem_rx_all(&rx));
-	EXPECT_EQ(STREAM_LEN, rx.bytes);
-	EXPECT_EQ(0, rx.dm.linear);
-	EXPECT_EQ(0, wire_close(&self->wire));
+	expect_stream(_metadata, &self->wire, &rx, &self->area, variant->addr);
+	close(binding);
+}
+
+/* A queue of a device that is down cannot be restarted. It is given back. */
+TEST_F_TIMEOUT(devmem, closed_while_down, TIMEOUT)
+{
+	struct devmem_rx rx = {};
+	int binding;
+
+	binding = netdev_bind_rx(self->ifindex, WIRE_RXQ, self->area.dmabuf_fd,
+				 &rx.dm.dmabuf_id);
+	ASSERT_LE(0, binding);
+	ASSERT_EQ(0, sh(NIC_DOWN));
+	close(binding);
+	EXPECT_EQ(0, netdev_wait_no_pools(self->ifindex, WIRE_PATIENCE_MS));
+	EXPECT_EQ(0, sh(NIC_UP));
+	EXPECT_EQ(0, nic_wait_carrier(WIRE_IF, WIRE_PATIENCE_MS));
+	EXPECT_EQ(QUEUE_PAGES, queue_provider(self->ifindex, WIRE_RXQ));
+
+	binding = netdev_bind_rx(self->ifindex, WIRE_RXQ, self->area.dmabuf_fd,
+				 &rx.dm.dmabuf_id);
+	ASSERT_LE(0, binding);
+	expect_stream(_metadata, &self->wire, &rx, &self->area, variant->addr);
 	close(binding);
 }
 
@@ -256,13 +287,7 @@ TEST_F_TIMEOUT(side_by_side, both_receive, TIMEOUT)
 {
 	struct receiver rx = { .zc = &self->zc, .stream = &stream };
 
-	ASSERT_EQ(0, wire_open(&self->wire, WIRE_V4, &stream, STREAM_LEN,
-			       false));
-	devmem_rx_init(&self->rx, self->wire.sock, &self->area, &stream);
-	EXPECT_EQ(0, devmem_rx_all(&self->rx));
-	EXPECT_EQ(STREAM_LEN, self->rx.bytes);
-	EXPECT_EQ(0, self->rx.dm.linear);
-	EXPECT_EQ(0, wire_close(&self->wire));
+	expect_stream(_metadata, &self->wire, &self->rx, &self->area, WIRE_V4);
 
 	ASSERT_EQ(0, nic_steer(WIRE_IF, OTHER_RXQ));
 	ASSERT_EQ(0, wire_open(&self->wire, WIRE_V4, &stream, STREAM_LEN,
