@@ -131,10 +131,12 @@ static const struct dma_buf_ops odd_dmabuf_ops = {
 /* Returns how long the dma-buf is, or 0 if it makes no sense. */
 static size_t odd_size(const struct zcrx_odd_create *what)
 {
-	size_t size = 0;
+	s64 size = 0;
 	unsigned int i;
 
-	if (!what->nr || what->nr > ZCRX_ODD_SEGMENTS || what->resv)
+	if (!what->nr || what->nr > ZCRX_ODD_SEGMENTS ||
+	    what->more > (s32)ZCRX_ODD_SEGMENT_MAX ||
+	    what->more < -(s32)ZCRX_ODD_SEGMENT_MAX)
 		return 0;
 	for (i = 0; i < what->nr; i++) {
 		if (what->segments[i].offset >= PAGE_SIZE ||
@@ -142,7 +144,8 @@ static size_t odd_size(const struct zcrx_odd_create *what)
 			return 0;
 		size += what->segments[i].len;
 	}
-	return size;
+	size += what->more;
+	return max(size, 0);
 }
 
 /* On success the dma-buf owns buf. */

@@ -37,19 +37,20 @@ struct zcrx_odd_segment {
 /**
  * struct zcrx_odd_create - argument of ZCRX_ODD_CREATE
  * @nr: of @segments, from 1 to ZCRX_ODD_SEGMENTS
- * @resv: 0
- * @segments: in their order; the dma-buf is as long as all of them together
+ * @more: how many bytes the dma-buf says to have more than its segments, or, if
+ *	negative, less; at most ZCRX_ODD_SEGMENT_MAX
+ * @segments: in their order
  */
 struct zcrx_odd_create {
 	__u32	nr;
-	__u32	resv;
+	__s32	more;
 	struct zcrx_odd_segment segments[ZCRX_ODD_SEGMENTS];
 };
 
 /*
  * Returns the dma-buf's file descriptor, which is closed on exec. EINVAL: no
  * segment or too many, an offset of a page or more, a segment that is longer
- * than ZCRX_ODD_SEGMENT_MAX, nothing at all, or resv.
+ * than ZCRX_ODD_SEGMENT_MAX, no dma-buf of a byte or more.
  */
 #define ZCRX_ODD_CREATE		_IOW('Z', 0x58, struct zcrx_odd_create)
 

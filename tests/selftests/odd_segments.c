@@ -61,6 +61,7 @@ static int odd_area(const struct odd *odd, const struct zcrx_odd_create *what,
 		return -errno;
 	for (i = 0; i < what->nr; i++)
 		area->len += what->segments[i].len;
+	area->len += what->more;
 	area->base = mmap(NULL, area->len, PROT_NONE,
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (area->base != MAP_FAILED)
@@ -289,6 +290,34 @@ FIXTURE_VARIANT_ADD(odd, empty_last)
 		.segments = {
 			{ 0, LONG }, { 0, LONG }, { 0, LONG }, { 0, LONG },
 			{ 0, 0 },
+		},
+	},
+};
+
+/*
+ * The dma-buf says that it has a page more than its exporter maps. Socket devmem
+ * goes by what is mapped.
+ */
+FIXTURE_VARIANT_ADD(odd, lacks_a_page)
+{
+	.what = {
+		.nr = 4,
+		.more = PAGE,
+		.segments = {
+			{ 0, LONG }, { 0, LONG }, { 0, LONG }, { 0, LONG },
+		},
+	},
+	.zcrx = -EINVAL,
+};
+
+/* It says that it has a page less: there is a net_iov for what it says. */
+FIXTURE_VARIANT_ADD(odd, maps_a_page_more)
+{
+	.what = {
+		.nr = 4,
+		.more = -PAGE,
+		.segments = {
+			{ 0, LONG }, { 0, LONG }, { 0, LONG }, { 0, LONG },
 		},
 	},
 };

@@ -4,12 +4,15 @@
  * the queue is an ordinary one again, nothing is left pinned, and the next
  * registration of the queue receives a stream without a wrong byte.
  */
+#include <linux/capability.h>
 #include <net/if.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "kselftest_harness.h"
 
+#include "lib/caps.h"
 #include "lib/pins.h"
 #include "lib/wire.h"
 #include "peer.h"
@@ -28,6 +31,7 @@
 #define ENDLESS		(1024ULL * 1024 * MIB)
 #define SOME		MIB
 #define BACKLOG		(64 * 1024)
+#define OTHER_UID	4711
 
 static struct stream stream;
 
@@ -231,6 +235,58 @@ TEST_F_TIMEOUT(teardown, kill_nine, TIMEOUT)
 	/* not by its own hand, which would mean that receiving failed */
 	EXPECT_TRUE(WIFSIGNALED(status));
 	EXPECT_EQ(SIGKILL, WTERMSIG(status));
+}
+
+/* Somebody else's process: has the ring until it is told. */
+static void register_as_other(const struct zc_config *cfg, int ready, int told)
+{
+	const struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
+	struct zc zc;
+	char byte;
+
+	if (setrlimit(RLIMIT_MEMLOCK, &all) ||
+	    caps_become(OTHER_UID, CAP_IPC_LOCK) || zc_open(&zc, cfg) ||
+	    write(ready, "r", 1) != 1 || read(told, &byte, 1))
+		_exit(1);
+	_exit(0);
+}
+
+/*
+ * Payload outlives not just the ring, but the user who paid for its memory: the
+ * last that the kernel has of that user is what the area holds.
+ */
+TEST_F_TIMEOUT(teardown, user_is_gone, TIMEOUT)
+{
+	const struct timespec a_while = { .tv_nsec = 200 * 1000000 };
+	int ready[2], told[2], status;
+	struct wire wire;
+	pid_t child;
+	char byte;
+
+	ASSERT_EQ(0, pipe(ready));
+	ASSERT_EQ(0, pipe(told));
+	child = fork();
+	ASSERT_LE(0, child);
+	if (!child) {
+		close(told[1]);
+		register_as_other(&self->cfg, ready[1], told[0]);
+	}
+	close(ready[1]);
+	ASSERT_EQ(1, read(ready[0], &byte, 1));
+	/* a file of that user's would keep him: the socket is ours */
+	ASSERT_EQ(0, wire_open(&wire, WIRE_V4, &stream, ENDLESS, true));
+	/* its window does not grow as long as nobody reads */
+	ASSERT_EQ(0, wire_wait_backlog(wire.sock, 4 * PAGE));
+
+	close(told[1]);
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	EXPECT_EQ(0, status);
+	ASSERT_EQ(0, queue_wait_free(self->ifindex, WIRE_RXQ,
+				     WIRE_PATIENCE_MS));
+	EXPECT_LE(AREA_LEN / PAGE, pins_now());
+	/* credentials go a grace period later */
+	nanosleep(&a_while, NULL);
+	EXPECT_EQ(0, wire_close(&wire));
 }
 
 TEST_HARNESS_MAIN
