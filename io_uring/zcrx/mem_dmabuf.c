@@ -7,6 +7,7 @@
 #include <linux/dma-buf.h>
 #include <linux/io_uring_types.h>
 #include <linux/scatterlist.h>
+#include <linux/swiotlb.h>
 
 #include "zcrx.h"
 
@@ -14,6 +15,10 @@ static int zcrx_mem_dmabuf_map(struct zcrx_mem *mem, struct device *dev)
 {
 	struct dma_buf_attachment *attach;
 	struct sg_table *sgt;
+
+	/* The device would write to copies, and nobody here makes them one. */
+	if (is_swiotlb_force_bounce(dev))
+		return -EIO;
 
 	attach = dma_buf_attach(mem->dmabuf, dev);
 	if (IS_ERR(attach))

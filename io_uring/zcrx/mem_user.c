@@ -83,10 +83,13 @@ static unsigned long zcrx_count_pages(struct page **pages, unsigned long nr)
 
 static int zcrx_mem_user_map(struct zcrx_mem *mem, struct device *dev)
 {
-	/* so that it does not cut a net_iov in two */
-	unsigned int max = rounddown_pow_of_two(dma_get_max_seg_size(dev));
+	/* what bounces goes in small pieces, whatever the device can do */
+	unsigned int max = min_t(size_t, dma_get_max_seg_size(dev),
+				 dma_max_mapping_size(dev));
 	int ret;
 
+	/* so that it does not cut a net_iov in two */
+	max = rounddown_pow_of_two(max);
 	ret = sg_alloc_table_from_pages_segment(&mem->page_sgt, mem->pages,
 						mem->nr_pages, 0, mem->len, max,
 						GFP_KERNEL_ACCOUNT);

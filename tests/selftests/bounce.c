@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A NIC that cannot reach the memory: its DMA goes through swiotlb's buffers, as
+ * in confidential VMs, and the payload is copied from there. That is slow, and
+ * right, for memory of the process; no CPU copies into a dma-buf, so that is
+ * refused. Where nothing bounces both are received into.
+ *
+ * tests/check runs it a second time where everything bounces.
+ */
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "kselftest_harness.h"
+
+#include "lib/pins.h"
+#include "lib/wire.h"
+#include "queue.h"
+
+#define TIMEOUT		120
+#define MIB		(1024 * 1024)
+#define AREA_LEN	(8 * MIB)
+#define STREAM_LEN	(4 * AREA_LEN)
+
+static struct stream stream;
+
+static bool bounces(void)
+{
+	char line[4096] = "";
+	FILE *f = fopen("/proc/cmdline", "re");
+
+	if (!f || !fgets(line, sizeof(line), f))
+		perror("# /proc/cmdline");
+	if (f)
+		fclose(f);
+	return strstr(line, ",force");
+}
+
+FIXTURE(bounce)
+{
+	unsigned int ifindex;
+};
+
+FIXTURE_VARIANT(bounce)
+{
+	enum area_kind kind;
+	int forced;	/* what registration says where DMA bounces */
+};
+
+FIXTURE_VARIANT_ADD(bounce, user)
+{
+	.kind = AREA_USER,
+};
+
+FIXTURE_VARIANT_ADD(bounce, udmabuf)
+{
+	.kind = AREA_UDMABUF,
+	.forced = -EIO,
+};
+
+FIXTURE_VARIANT_ADD(bounce, heap)
+{
+	.kind = AREA_HEAP,
+	.forced = -EIO,
+};
+
+FIXTURE_SETUP(bounce)
+{
+	self->ifindex = if_nametoindex(WIRE_IF);
+	ASSERT_EQ(0, queue_wait_free(self->ifindex, WIRE_RXQ,
+				     WIRE_PATIENCE_MS));
+	ASSERT_EQ(0, pins_wait(0, WIRE_PATIENCE_MS));
+	stream_init(&stream, 91);
+}
+
+FIXTURE_TEARDOWN(bounce)
+{
+	EXPECT_EQ(0, queue_wait_free(self->ifindex, WIRE_RXQ,
+				     WIRE_PATIENCE_MS));
+	EXPECT_EQ(0, pins_wait(0, WIRE_PATIENCE_MS));
+}
+
+TEST_F_TIMEOUT(bounce, every_byte, TIMEOUT)
+{
+	const struct zc_config cfg = {
+		.ifname = WIRE_IF,
+		.rxq = WIRE_RXQ,
+		.kind = variant->kind,
+		.area_len = AREA_LEN,
+	};
+	struct receiver rx = { .stream = &stream };
+	struct wire wire;
+	struct zc zc;
+	int ret;
+
+	ret = zc_open(&zc, &cfg);
+	ASSERT_EQ(bounces() ? variant->forced : 0, ret)
+		TH_LOG("%s failed", zc.failed);
+	if (ret)
+		return;
+	ASSERT_EQ(0, wire_open(&wire, WIRE_V4, &stream, STREAM_LEN, false));
+	rx.zc = &zc;
+	rx.sock = wire.sock;
+	EXPECT_EQ(RECEIVE_END, receive_all(&rx));
+	EXPECT_EQ(STREAM_LEN, rx.bytes);
+	EXPECT_EQ(0, zc_fdinfo(&zc, "copied"));
+	EXPECT_EQ(0, wire_close(&wire));
+	zc_close(&zc);
+}
+
+TEST_HARNESS_MAIN
