@@ -35,7 +35,7 @@
 #define UPLOAD_LEN	(2 * MIB)
 #define DOWNLOAD_LEN	(16 * MIB)
 /* Payload that was sent again, so it was dropped more than once by chance. */
-#define DROPS		4
+#define DROPS		2
 
 #define FAR_NETNS	"/run/netns/far"
 #define FAR_V4		"10.0.2.2"

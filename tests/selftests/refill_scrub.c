@@ -21,7 +21,7 @@
 #define ENDLESS		(1024ULL * 1024 * MIB)
 /* What is held, and given back all at once. */
 #define HELD		(8 * MIB)
-#define ROUNDS		20
+#define ROUNDS		10
 
 static struct stream stream;
 
