@@ -39,7 +39,6 @@ static void *memory_of(__u32 word)
 /* Registers the region as it is. Only what fails at once is cleaned up. */
 static int open_in(struct zc *zc, unsigned int ifindex, void *region)
 {
-	const struct io_uring_zcrx_offsets *at = &zc->reg.ifq.offsets;
 	const char *failed;
 	int ret;
 
@@ -58,12 +57,7 @@ static int open_in(struct zc *zc, unsigned int ifindex, void *region)
 	if (ret)
 		return ret;
 
-	zc->tokens[0] = zc->reg.area.rq_area_token;
-	zc->rq.ring_ptr = region;
-	zc->rq.khead = region + at->head;
-	zc->rq.ktail = region + at->tail;
-	zc->rq.rqes = region + at->rqes;
-	zc->rq.ring_entries = zc->reg.ifq.rq_entries;
+	zc_use_region(zc, region);
 	return 0;
 }
 

@@ -19,6 +19,7 @@
 #include "kselftest_harness.h"
 
 #include "lib/counters.h"
+#include "lib/expect.h"
 #include "lib/live.h"
 #include "lib/netdev.h"
 #include "lib/nicregs.h"
@@ -221,14 +222,6 @@ static bool copied(const struct pair *pair, __u64 len)
 	return by_cpu + pair->by_recv >= len && queue_0() > pair->queue_0 &&
 	       (pair->kind == AREA_USER) == (by_cpu > 0);
 }
-
-#define EXPECT_NO_FAULT(what)						\
-	do {								\
-		const char *fault = what;				\
-									\
-		EXPECT_EQ(NULL, fault)					\
-			TH_LOG("%s", fault);				\
-	} while (0)
 
 FIXTURE(shapes)
 {

@@ -17,6 +17,7 @@
 
 #include "kselftest_harness.h"
 
+#include "lib/expect.h"
 #include "lib/pins.h"
 #include "lib/sh.h"
 #include "lib/subject.h"
@@ -170,14 +171,6 @@ static const char *used_close(struct used *u)
 	close(u->dev);
 	return shmem_is_back(u) ? NULL : "a memfd did not go";
 }
-
-#define EXPECT_NO_FAULT(what)						\
-	do {								\
-		const char *fault = what;				\
-									\
-		EXPECT_EQ(NULL, fault)					\
-			TH_LOG("%s", fault);				\
-	} while (0)
 
 FIXTURE(udmabuf)
 {

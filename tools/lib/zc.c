@@ -107,11 +107,23 @@ static void *map_region(struct zc *zc, int flags, int fd, off_t offset)
 	return region;
 }
 
+void zc_use_region(struct zc *zc, void *region)
+{
+	const struct io_uring_zcrx_offsets *at = &zc->reg.ifq.offsets;
+
+	zc->tokens[0] = zc->reg.area.rq_area_token;
+	zc->rq.ring_ptr = region;
+	zc->rq.khead = region + at->head;
+	zc->rq.ktail = region + at->tail;
+	zc->rq.rqes = region + at->rqes;
+	zc->rq.rq_tail = 0;
+	zc->rq.ring_entries = zc->reg.ifq.rq_entries;
+}
+
 static int register_ifq(struct zc *zc, const struct zc_config *cfg)
 {
 	uint32_t entries = cfg->rq_entries ?
 			   cfg->rq_entries : default_rq_entries(zc->areas[0].len);
-	struct io_uring_zcrx_offsets *at = &zc->reg.ifq.offsets;
 	int flags = MAP_PRIVATE | MAP_ANONYMOUS;
 	unsigned int ifindex = 0;
 	void *region = NULL;
@@ -154,13 +166,7 @@ static int register_ifq(struct zc *zc, const struct zc_config *cfg)
 			return -errno;
 	}
 
-	zc->tokens[0] = zc->reg.area.rq_area_token;
-	zc->rq.ring_ptr = region;
-	zc->rq.khead = region + at->head;
-	zc->rq.ktail = region + at->tail;
-	zc->rq.rqes = region + at->rqes;
-	zc->rq.rq_tail = 0;
-	zc->rq.ring_entries = zc->reg.ifq.rq_entries;
+	zc_use_region(zc, region);
 	return 0;
 }
 

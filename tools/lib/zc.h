@@ -66,6 +66,12 @@ void zc_reg_init(struct zc_reg *reg, uint32_t ifindex, uint32_t rxq,
 		 uint32_t rq_entries, const struct area *area,
 		 void *region, size_t region_len);
 
+/*
+ * After a registration that went well: its refill ring is used from now on, in the
+ * region, which is where reg says or where the kernel's was mapped.
+ */
+void zc_use_region(struct zc *zc, void *region);
+
 /* Bytes of memory that a refill ring needs, header included. */
 size_t zc_region_len(uint32_t rq_entries);
 

@@ -73,7 +73,6 @@ int ifq_register(struct ifq *ifq)
 
 int ifq_map(struct ifq *ifq)
 {
-	struct io_uring_zcrx_offsets *at = &ifq->zc.reg.ifq.offsets;
 	struct zc *zc = &ifq->zc;
 	void *region = ifq->region;
 
@@ -86,12 +85,7 @@ int ifq_map(struct ifq *ifq)
 		madvise(region, zc->region_len, MADV_DONTFORK);
 	}
 	ifq->mapped = true;
-	zc->tokens[0] = zc->reg.area.rq_area_token;
-	zc->rq.ring_ptr = region;
-	zc->rq.khead = region + at->head;
-	zc->rq.ktail = region + at->tail;
-	zc->rq.rqes = region + at->rqes;
-	zc->rq.ring_entries = zc->reg.ifq.rq_entries;
+	zc_use_region(zc, region);
 	return 0;
 }
 

@@ -40,7 +40,6 @@ static int register_ifq(struct listener *l, const struct zc_config *cfg,
 	const __u32 rxq = cfg->nodev ? 0 : WIRE_RXQ;
 	const __u32 entries = LISTENER_ENTRIES(cfg);
 	struct zc *zc = &l->zc;
-	struct io_uring_zcrx_offsets *at = &zc->reg.ifq.offsets;
 	void *region = NULL;
 	int ret;
 
@@ -65,12 +64,7 @@ static int register_ifq(struct listener *l, const struct zc_config *cfg,
 	if (region == MAP_FAILED)
 		return -errno;
 
-	zc->tokens[0] = zc->reg.area.rq_area_token;
-	zc->rq.ring_ptr = region;
-	zc->rq.khead = region + at->head;
-	zc->rq.ktail = region + at->tail;
-	zc->rq.rqes = region + at->rqes;
-	zc->rq.ring_entries = zc->reg.ifq.rq_entries;
+	zc_use_region(zc, region);
 	if (l->desc.flags & ZCRX_EVENT_DESC_FLAG_STATS)
 		l->stats = region + l->desc.stats_offset;
 	return 0;
