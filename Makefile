@@ -18,6 +18,8 @@ help:
 	@echo 'make kernel    build the kernel with the overlay, and the VM image'
 	@echo 'make mutants   plant bugs, one at a time, and see the tests notice;'
 	@echo "               MUTANTS='PATTERN...' for some of them"
+	@echo 'make soak SECONDS=N  races, hostile input and faults for so long, on'
+	@echo '               both kernels; adds to build/soak.log, prints the sums'
 	@echo 'make bench     measure what a received byte costs, in instructions;'
 	@echo '               with WALL=1 in time and cycles'
 	@echo 'make bench-check  whether it became more'
