@@ -16,7 +16,9 @@ static int zcrx_mem_dmabuf_map(struct zcrx_mem *mem, struct device *dev)
 	struct dma_buf_attachment *attach;
 	struct sg_table *sgt;
 
-	/* The device would write to copies, and nobody here makes them one. */
+	/* The device would write to copies, and nobody here makes them one. One
+	 * that bounces only what is above its DMA mask is not found.
+	 */
 	if (is_swiotlb_force_bounce(dev))
 		return -EIO;
 

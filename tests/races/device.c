@@ -11,14 +11,15 @@
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "peer.h"
 #include "queue.h"
 #include "race.h"
 
-/* About what the commands below take before the NIC is back. */
-#define COMMAND_NS	(400 * 1000 * 1000U)
+/* What a command took last, and no more than delay() takes. */
+#define COMMAND_NS_MAX	(4000 * 1000 * 1000U)
 
 #define SYS_NIC		"/sys/class/net/" WIRE_IF
 
@@ -60,9 +61,21 @@ static int outlive(struct run *run, struct live *live, const char *cmd,
 	return failed("the stream afterwards", ret);
 }
 
+static unsigned int command_ns = COMMAND_NS_MAX / 10;
+
 static int act_command(struct actor *actor)
 {
-	return run((const char *)actor->arg);
+	struct timespec from, to;
+	__u64 ns;
+	int ret;
+
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	ret = run((const char *)actor->arg);
+	clock_gettime(CLOCK_MONOTONIC, &to);
+	ns = (to.tv_sec - from.tv_sec) * 1000000000ULL + to.tv_nsec -
+	     from.tv_nsec;
+	command_ns = ns < COMMAND_NS_MAX ? ns : COMMAND_NS_MAX;
+	return ret;
 }
 
 /* The ring is closed at some moment of the command, and with it the socket. */
@@ -74,7 +87,7 @@ static int close_within(struct run *run, struct live *live, const char *cmd)
 	ret = actor_start(&actor, run);
 	if (ret)
 		return failed("a thread", ret);
-	delay(run, chance(run, COMMAND_NS));
+	delay(run, chance(run, command_ns));
 	zc_close(&live->zc);
 	close(live->wire.sock);
 	ret = failed(cmd, actor_join(&actor));

@@ -51,7 +51,10 @@ static __u64 now_ns(void)
 
 void delay(const struct run *run, unsigned int ns)
 {
-	const struct timespec ts = { .tv_nsec = ns };
+	const struct timespec ts = {
+		.tv_sec = ns / 1000000000,
+		.tv_nsec = ns % 1000000000,
+	};
 	__u64 until = now_ns() + ns;
 
 	/* a timer is no more precise than that */

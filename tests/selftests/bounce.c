@@ -10,9 +10,11 @@
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "kselftest_harness.h"
 
+#include "lib/netdev.h"
 #include "lib/pins.h"
 #include "lib/wire.h"
 #include "queue.h"
@@ -106,6 +108,28 @@ TEST_F_TIMEOUT(bounce, every_byte, TIMEOUT)
 	EXPECT_EQ(0, zc_fdinfo(&zc, "copied"));
 	EXPECT_EQ(0, wire_close(&wire));
 	zc_close(&zc);
+}
+
+/* Nor does socket devmem take what nobody would copy. */
+TEST_F_TIMEOUT(bounce, devmem, TIMEOUT)
+{
+	const char *failed;
+	struct area area;
+	int binding;
+	__u32 id;
+
+	if (variant->kind == AREA_USER)
+		return;
+	ASSERT_EQ(0, area_open(&area, variant->kind, AREA_LEN, &failed))
+		TH_LOG("%s failed", failed);
+	binding = netdev_bind_rx(self->ifindex, WIRE_RXQ, area.dmabuf_fd, &id);
+	if (bounces()) {
+		EXPECT_EQ(-EIO, binding);
+	} else {
+		ASSERT_LE(0, binding);
+		close(binding);
+	}
+	area_close(&area);
 }
 
 TEST_HARNESS_MAIN

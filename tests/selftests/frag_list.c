@@ -27,7 +27,7 @@
 #define TIMEOUT		300
 #define KIB		1024
 #define MIB		(1024 * KIB)
-#define AREA_LEN	(16 * MIB)
+#define AREA_LEN	(64 * MIB)
 #define SEGMENT		1448U	/* payload, with a timestamp at an MTU of 1500 */
 /* frags of an skb, and how many the longest burst here would need */
 #define FRAGS		17U
@@ -338,6 +338,8 @@ FIXTURE_VARIANT_ADD(queued, copied) { .copied = true };
 /* The window has to take all. */
 #define QUEUED_SEGMENTS	(FRAGS + 2)
 #define TCP_RMEM	SYSCTL "ipv4/tcp_rmem"
+/* A segment takes a buffer, and some are not for us: the NIC's, and the pool's. */
+#define QUEUED_MAX	((AREA_LEN / 4096 - 1024) * SEGMENT)
 
 FIXTURE_SETUP(queued)
 {
@@ -352,7 +354,7 @@ FIXTURE_SETUP(queued)
 	ASSERT_EQ(0, warm_up(f));
 
 	self->skbs = 0;
-	while (ret >= 0 && self->skbs < SKBS && f->sent < AREA_LEN) {
+	while (ret >= 0 && self->skbs < SKBS && f->sent < QUEUED_MAX) {
 		ret = next_burst(f);
 		self->skbs += ret > 0;
 	}

@@ -202,6 +202,7 @@ FIXTURE_VARIANT(devmem)
 {
 	const char *leave;
 	const char *come;
+	bool early;	/* ends before the NIC does */
 	bool late;	/* ends when there is a NIC again */
 };
 
@@ -229,6 +230,20 @@ FIXTURE_VARIANT_ADD(devmem, hot_unplug_late)
 	.leave = REMOVE,
 	.come = RESCAN " && " SET_UP,
 	.late = true,
+};
+
+FIXTURE_VARIANT_ADD(devmem, unbind_early)
+{
+	.leave = UNBIND,
+	.come = BIND " && " SET_UP,
+	.early = true,
+};
+
+FIXTURE_VARIANT_ADD(devmem, hot_unplug_early)
+{
+	.leave = REMOVE,
+	.come = RESCAN " && " SET_UP,
+	.early = true,
 };
 
 /* Binds WIRE_RXQ of what is WIRE_IF now. */
@@ -296,9 +311,11 @@ TEST_F_TIMEOUT(devmem, outlives_nic, TIMEOUT)
 {
 	EXPECT_EQ(0, receive_devmem(self));
 
+	if (variant->early)
+		EXPECT_EQ(0, close(self->binding));
 	ASSERT_EQ(0, run_within(variant->leave, self->slot));
 	EXPECT_EQ(0, if_nametoindex(WIRE_IF));
-	if (!variant->late)
+	if (!variant->late && !variant->early)
 		EXPECT_EQ(0, close(self->binding));
 	ASSERT_EQ(0, run_within(variant->come, self->slot));
 	if (variant->late) {
@@ -319,9 +336,12 @@ TEST_F_TIMEOUT(devmem, outlives_nic_with_payload, TIMEOUT)
 	pfd.fd = wire.sock;
 	ASSERT_EQ(1, poll(&pfd, 1, WIRE_PATIENCE_MS));
 
+	if (variant->early)
+		EXPECT_EQ(0, close(self->binding));
 	ASSERT_EQ(0, run_within(variant->leave, self->slot));
 	if (!variant->late) {
-		EXPECT_EQ(0, close(self->binding));
+		if (!variant->early)
+			EXPECT_EQ(0, close(self->binding));
 		close(wire.sock);
 	}
 	ASSERT_EQ(0, run_within(variant->come, self->slot));

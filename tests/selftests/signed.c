@@ -54,30 +54,20 @@ static int sign_md5(int fd, const struct sockaddr_storage *addr)
 	       -errno : 0;
 }
 
-/*
- * With what the kernel has. GHASH is none to rely on, and its key takes memory
- * where a debug kernel allows none, but TLS brings it into every build.
- */
 static int sign_ao(int fd, const struct sockaddr_storage *addr)
 {
-	static const char *const algs[] = { "hmac(sha1)", "ghash" };
 	struct tcp_ao_add add = {
+		.alg_name = "hmac(sha1)",
 		.prefix = addr->ss_family == AF_INET ? 32 : 128,
 		.sndid = KEY_ID,
 		.rcvid = KEY_ID,
 		.keylen = KEY_LEN,
 	};
-	unsigned int i;
 
 	memcpy(&add.addr, addr, sizeof(*addr));
 	memcpy(add.key, KEY, KEY_LEN);
-	for (i = 0; i < ARRAY_SIZE(algs); i++) {
-		snprintf(add.alg_name, sizeof(add.alg_name), "%s", algs[i]);
-		if (!setsockopt(fd, IPPROTO_TCP, TCP_AO_ADD_KEY, &add,
-				sizeof(add)))
-			return 0;
-	}
-	return -errno;
+	return setsockopt(fd, IPPROTO_TCP, TCP_AO_ADD_KEY, &add, sizeof(add)) ?
+	       -errno : 0;
 }
 
 static const struct scheme md5 = {

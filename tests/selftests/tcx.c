@@ -236,6 +236,8 @@ FIXTURE_SETUP(tcx)
 				     WIRE_PATIENCE_MS));
 	stream_init(&stream, 21);
 	/* without a word of its own */
+	ASSERT_EQ(0, sh("[ ! -e /sys/class/net/" ELSEWHERE " ] || "
+			"ip link del " ELSEWHERE));
 	ASSERT_EQ(0, sh("ip link add " ELSEWHERE " type dummy && "
 			"echo 1 >/proc/sys/net/ipv6/conf/" ELSEWHERE
 			"/disable_ipv6 && ip link set " ELSEWHERE " up"));
