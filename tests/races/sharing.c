@@ -82,6 +82,9 @@ static int receive_both(struct two *two, __u64 bytes)
 		for (i = 0; i < 2; i++) {
 			int ret;
 
+			/* one that waits for the other must not come to its end */
+			if (two->rx[i].bytes >= bytes)
+				continue;
 			if (two->rx[i].ended)
 				return failed("a stream ended", -EPIPE);
 			ret = side_round(&two->side[i], &two->rx[i], TURN_MS);
