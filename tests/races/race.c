@@ -74,22 +74,6 @@ int failed(const char *what, int ret)
 	return ret > 0 ? -EPROTO : ret;
 }
 
-/* There may be more of them for a while than netdev_wait_no_pools() takes. */
-static int wait_no_pools(unsigned int ifindex)
-{
-	const struct timespec ms50 = { .tv_nsec = 50 * 1000000 };
-	unsigned int waited;
-	int ret = -E2BIG;
-
-	for (waited = 0; ret == -E2BIG && waited < WIRE_PATIENCE_MS;
-	     waited += 50) {
-		ret = netdev_wait_no_pools(ifindex, WIRE_PATIENCE_MS);
-		if (ret == -E2BIG)
-			nanosleep(&ms50, NULL);
-	}
-	return ret;
-}
-
 int nothing_left(void)
 {
 	unsigned int ifindex = if_nametoindex(WIRE_IF);
@@ -99,7 +83,7 @@ int nothing_left(void)
 	ret = queue_wait_free(ifindex, WIRE_RXQ, WIRE_PATIENCE_MS);
 	if (ret)
 		return failed("the queue is not free", ret);
-	ret = wait_no_pools(ifindex);
+	ret = netdev_wait_no_pools(ifindex, WIRE_PATIENCE_MS);
 	if (ret)
 		return failed("a page_pool is left", ret);
 	pins = pins_wait(0, WIRE_PATIENCE_MS);

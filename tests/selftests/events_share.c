@@ -229,6 +229,19 @@ TEST_F(shared, armed_too_early)
 	importer_close(&im);
 }
 
+/* Closes a ring, and waits until the kernel has taken it apart. */
+static int ring_exit(struct io_uring *ring)
+{
+	int gone = ring_note_end(ring), ret;
+
+	io_uring_queue_exit(ring);
+	if (gone < 0)
+		return gone;
+	ret = side_wait_gone(gone);
+	close(gone);
+	return ret;
+}
+
 /*
  * A ring that did not come to import, as what it asked for cannot be written,
  * and one that did and left: the events stay whose they were.
@@ -239,7 +252,6 @@ TEST_F(shared, importers_leave)
 	struct io_uring_zcrx_ifq_reg *reg;
 	struct io_uring ring;
 	struct importer im;
-	int gone;
 
 	reg = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
 		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -253,21 +265,15 @@ TEST_F(shared, importers_leave)
 	EXPECT_EVENTS(l, 0, 1);
 
 	ASSERT_EQ(0, listener_arm(l, ZCRX_EVENT_COPY));
-	gone = ring_note_end(&ring);
-	ASSERT_LE(0, gone);
-	io_uring_queue_exit(&ring);
-	EXPECT_EQ(0, side_wait_gone(gone));
-	close(gone);
+	ASSERT_EQ(0, ring_exit(&ring));
 	ASSERT_EQ(0, listener_copy(l, 1000));
 	EXPECT_EVENTS(l, 0, 2);
 
 	ASSERT_EQ(0, listener_arm(l, ZCRX_EVENT_COPY));
 	ASSERT_EQ(0, importer_open(&im, self->fd, &l->zc.areas[0]));
-	gone = ring_note_end(&im.zc.ring);
-	ASSERT_LE(0, gone);
-	importer_close(&im);
-	EXPECT_EQ(0, side_wait_gone(gone));
-	close(gone);
+	ASSERT_EQ(0, ring_exit(&im.zc.ring));
+	close(im.sock[0]);
+	close(im.sock[1]);
 	ASSERT_EQ(0, listener_copy(l, 1000));
 	EXPECT_EVENTS(l, 0, 3);
 	EXPECT_EQ(0, munmap(reg, PAGE));
