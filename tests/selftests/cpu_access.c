@@ -59,6 +59,18 @@ FIXTURE_VARIANT_ADD(cpu_access, heap_read)
 	.dir = DMA_BUF_SYNC_READ,
 };
 
+FIXTURE_VARIANT_ADD(cpu_access, heap_write)
+{
+	.kind = AREA_HEAP,
+	.dir = DMA_BUF_SYNC_WRITE,
+};
+
+FIXTURE_VARIANT_ADD(cpu_access, heap_both)
+{
+	.kind = AREA_HEAP,
+	.dir = DMA_BUF_SYNC_RW,
+};
+
 FIXTURE_SETUP(cpu_access)
 {
 	ASSERT_EQ(0, queue_wait_free(if_nametoindex(WIRE_IF), WIRE_RXQ,
