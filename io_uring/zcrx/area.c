@@ -14,11 +14,17 @@
 
 #include "zcrx.h"
 
-static int zcrx_area_check(const struct io_uring_zcrx_area_reg *reg)
+#define ZCRX_AREA_FLAGS	(IORING_ZCRX_AREA_DMABUF | IORING_ZCRX_AREA_FALLBACK)
+
+static int zcrx_area_check(struct zcrx_ifq *ifq,
+			   const struct io_uring_zcrx_area_reg *reg)
 {
 	u64 end;
 
-	if (reg->flags & ~IORING_ZCRX_AREA_DMABUF)
+	if (reg->flags & ~ZCRX_AREA_FLAGS)
+		return -EINVAL;
+	/* It is a fallback for others, which come first. */
+	if (reg->flags & IORING_ZCRX_AREA_FALLBACK && !zcrx_ifq_nr_areas(ifq))
 		return -EINVAL;
 	if (reg->rq_area_token)
 		return -EINVAL;
@@ -38,12 +44,18 @@ static int zcrx_area_check(const struct io_uring_zcrx_area_reg *reg)
 static int zcrx_area_import(struct zcrx_area *area,
 			    const struct io_uring_zcrx_area_reg *reg)
 {
+	int ret;
+
 	if (!(reg->flags & IORING_ZCRX_AREA_DMABUF))
 		return zcrx_mem_import_user(&area->mem, &area->acct, reg);
-	/* It is for DMA, and there is nobody to do it. */
-	if (!area->ifq->dev)
-		return -EINVAL;
-	return zcrx_mem_import_dmabuf(&area->mem, reg);
+
+	ret = zcrx_mem_import_dmabuf(&area->mem, area->ifq, reg);
+	if (ret)
+		return ret;
+	/* Nobody but the CPU would write to it. */
+	if (!area->mem.cpu && (area->fallback || !area->ifq->dev))
+		return -EOPNOTSUPP;
+	return 0;
 }
 
 static int zcrx_area_alloc_niovs(struct zcrx_area *area)
@@ -59,6 +71,7 @@ static int zcrx_area_alloc_niovs(struct zcrx_area *area)
 		return -ENOMEM;
 
 	area->nia.num_niovs = nr;
+	area->nia.no_dma_sync = !area->mem.ops->dma_sync;
 	for (i = 0; i < nr; i++) {
 		net_iov_init(&area->nia.niovs[i], &area->nia, NET_IOV_IOURING);
 		/* taken from the end: lowest index first */
@@ -85,7 +98,7 @@ struct zcrx_area *zcrx_area_create(struct zcrx_ifq *ifq,
 	struct zcrx_area *area;
 	int ret;
 
-	ret = zcrx_area_check(reg);
+	ret = zcrx_area_check(ifq, reg);
 	if (ret)
 		return ERR_PTR(ret);
 
@@ -93,6 +106,7 @@ struct zcrx_area *zcrx_area_create(struct zcrx_ifq *ifq,
 	if (!area)
 		return ERR_PTR(-ENOMEM);
 	area->ifq = ifq;
+	area->fallback = reg->flags & IORING_ZCRX_AREA_FALLBACK;
 	zcrx_account_init(&area->acct, ctx);
 	spin_lock_init(&area->free_lock);
 
@@ -120,12 +134,8 @@ static int zcrx_area_add_as(struct zcrx_area *area, unsigned int id)
 
 	if (ifq->nr_areas != id)
 		return 1;
-	/* A pool syncs all its buffers for the CPU, or none. */
-	if (id && area->mem.ops != ifq->areas[0]->mem.ops)
-		return -EINVAL;
-
 	area->id = id;
-	if (ifq->mapped) {
+	if (ifq->mapped && !area->fallback) {
 		ret = zcrx_area_map(area);
 		if (ret)
 			return ret;
@@ -145,8 +155,8 @@ static int zcrx_area_add_as(struct zcrx_area *area, unsigned int id)
  * token is written before. Not under ifq->lock, which RTNL's owners want: user
  * space may make the write take as long as it likes.
  *
- * Return: 0, -ENOSPC (too many areas), -EINVAL (another kind of memory than
- * that of the first area), -EFAULT (@token), or why it cannot be mapped.
+ * Return: 0, -ENOSPC (too many areas), -EFAULT (@token), or why it cannot be
+ * mapped.
  */
 int zcrx_area_add(struct zcrx_area *area, u64 __user *token)
 {
@@ -198,20 +208,30 @@ static int zcrx_area_set_dma_addrs(struct zcrx_area *area)
 {
 	u64 niov_len = 1ULL << area->ifq->niov_shift;
 	dma_addr_t start = 0, end = 0;	/* what no net_iov has yet */
+	u64 skip = area->mem.off;
 	struct scatterlist *sg;
 	u32 idx = 0;
 	int i;
 
 	for_each_sgtable_dma_sg(area->mem.sgt, sg, i) {
 		dma_addr_t addr = sg_dma_address(sg);
+		u64 len = sg_dma_len(sg);
 
-		if ((addr | sg_dma_len(sg)) & ~PAGE_MASK)
+		if ((addr | len) & ~PAGE_MASK)
 			return -EINVAL;
+		if (skip >= len) {
+			skip -= len;
+			continue;
+		}
+		addr += skip;
+		len -= skip;
+		skip = 0;
+
 		if (start == end)
 			start = addr;
 		else if (addr != end)
 			return -ERANGE;
-		end = addr + sg_dma_len(sg);
+		end = addr + len;
 
 		for (; end - start >= niov_len; start += niov_len) {
 			if (idx == area->nia.num_niovs)
@@ -259,6 +279,20 @@ struct net_iov *zcrx_area_take_free(struct zcrx_area *area)
 	return niov;
 }
 
+/* Give a net_iov that is in no pool to @pp; called by the pool's consumer. */
+void zcrx_niov_enter_pool(struct page_pool *pp, struct net_iov *niov)
+{
+	/* The areas before were none of the CPU's business: see
+	 * zcrx_pool_init(). Nobody but the consumer reads these before he hands
+	 * out a buffer to which they matter.
+	 */
+	if (unlikely(zcrx_niov_area(niov)->mem.ops->dma_sync && !pp->dma_sync)) {
+		pp->dma_sync = true;
+		pp->dma_sync_for_cpu = true;
+	}
+	net_mp_niov_set_page_pool(pp, niov);
+}
+
 /* Give up to @max free net_iovs to @pp; called by the pool's consumer. */
 unsigned int zcrx_area_fill_pool(struct zcrx_area *area, struct page_pool *pp,
 				 unsigned int max)
@@ -271,7 +305,7 @@ unsigned int zcrx_area_fill_pool(struct zcrx_area *area, struct page_pool *pp,
 		u32 idx = area->freelist[--area->free_count];
 		struct net_iov *niov = &area->nia.niovs[idx];
 
-		net_mp_niov_set_page_pool(pp, niov);
+		zcrx_niov_enter_pool(pp, niov);
 		pp->alloc.cache[pp->alloc.count++] = net_iov_to_netmem(niov);
 	}
 	spin_unlock_bh(&area->free_lock);

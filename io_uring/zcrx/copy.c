@@ -6,30 +6,117 @@
 
 #include <linux/io_uring_types.h>
 #include <linux/mutex.h>
+#include <linux/net.h>
+#include <linux/netdevice.h>
 #include <linux/skbuff.h>
 #include <net/page_pool/helpers.h>
+#include <net/tcp.h>
 
 #include "zcrx.h"
 
 /* How many buffers to fetch back at a time. */
 #define ZCRX_COPY_BATCH		64
 
-static struct net_iov *zcrx_copy_take_free(struct zcrx_ifq *ifq)
+/*
+ * Why
+ */
+
+/* Is it what a SYN of the peer carried? That is how the stream begins. */
+static bool zcrx_copy_of_syn(const struct tcp_sock *tp, struct sk_buff *skb)
+{
+	u32 behind = tp->rcv_nxt - TCP_SKB_CB(skb)->seq;
+
+	/* syn_data: it was our SYN that carried some */
+	return tp->syn_data_acked && !tp->syn_data &&
+	       behind == tp->bytes_received;
+}
+
+/* Did it come in by a queue of the ifq, another one of that NIC, or elsewhere?
+ * The NIC may be gone since: it is compared, not used.
+ */
+static enum zcrx_copy_reason zcrx_copy_path(struct zcrx_ifq *ifq,
+					    struct sk_buff *skb)
+{
+	enum zcrx_copy_reason reason = ZCRX_COPY_DEVICE;
+	struct net_device *netdev;
+	struct zcrx_queue *queue;
+
+	mutex_lock(&ifq->lock);
+	rcu_read_lock();
+	netdev = dev_get_by_napi_id(skb_napi_id(skb));
+	list_for_each_entry(queue, &ifq->queues, list) {
+		if (!netdev || netdev != READ_ONCE(queue->netdev))
+			continue;
+		reason = ZCRX_COPY_QUEUE;
+		if (skb_rx_queue_recorded(skb) &&
+		    skb_get_rx_queue(skb) == queue->rxq) {
+			reason = ZCRX_COPY_UNSPLIT;
+			break;
+		}
+	}
+	rcu_read_unlock();
+	mutex_unlock(&ifq->lock);
+	return reason;
+}
+
+static enum zcrx_copy_reason zcrx_copy_reason(struct zcrx_recv_args *args,
+					      struct sk_buff *skb)
+{
+	struct socket *sock = sock_from_file(args->req->file);
+	enum zcrx_copy_reason reason;
+
+	if (!args->ifq->dev)
+		return ZCRX_COPY_NODEV;
+	/* what is in a frag_list has no control block of TCP's */
+	skb = args->head ?: skb;
+	if (zcrx_copy_of_syn(tcp_sk(sock->sk), skb))
+		return ZCRX_COPY_FASTOPEN;
+	if (TCP_SKB_CB(skb)->tcp_flags & TCPHDR_URG)
+		return ZCRX_COPY_URGENT;
+	reason = zcrx_copy_path(args->ifq, skb);
+	if (args->first && reason != ZCRX_COPY_DEVICE)
+		return ZCRX_COPY_EARLY;
+	return reason;
+}
+
+/*
+ * Whereto
+ */
+
+/* A free net_iov of an area that takes copies, NULL if there is none; then
+ * *@why tells the most that was missing.
+ */
+static struct net_iov *zcrx_copy_take_from(struct zcrx_ifq *ifq, bool fallback,
+					   enum zcrx_copy_failure *why)
 {
 	unsigned int nr_areas = zcrx_ifq_nr_areas(ifq);
 	unsigned int i;
 
 	for (i = 0; i < nr_areas; i++) {
 		struct zcrx_area *area = ifq->areas[i];
+		struct zcrx_mem *mem = &area->mem;
 		struct net_iov *niov;
 
-		if (!area->mem.ops->copy_in)
+		if (area->fallback != fallback || !mem->cpu)
 			continue;
+		/* A socket is locked, which is no time to wait. */
+		if (mem->ops->cpu_ready && !mem->ops->cpu_ready(mem)) {
+			*why = max(*why, ZCRX_COPY_FENCE);
+			continue;
+		}
+		*why = ZCRX_COPY_NO_BUFFER;
 		niov = zcrx_area_take_free(area);
 		if (niov)
 			return niov;
 	}
 	return NULL;
+}
+
+static struct net_iov *zcrx_copy_take_free(struct zcrx_ifq *ifq,
+					   enum zcrx_copy_failure *why)
+{
+	return zcrx_copy_take_from(ifq, false, why) ?:
+	       zcrx_copy_take_from(ifq, true, why);
 }
 
 /* Data that is copied came in elsewhere, so the queue's own NAPI may not run
@@ -49,10 +136,13 @@ static unsigned int zcrx_copy_reclaim(struct zcrx_ifq *ifq)
 
 static struct net_iov *zcrx_copy_niov(struct zcrx_ifq *ifq)
 {
-	struct net_iov *niov = zcrx_copy_take_free(ifq);
+	enum zcrx_copy_failure why = ZCRX_COPY_NO_ACCESS;
+	struct net_iov *niov = zcrx_copy_take_free(ifq, &why);
 
-	if (!niov && zcrx_copy_reclaim(ifq))
-		niov = zcrx_copy_take_free(ifq);
+	if (!niov && why == ZCRX_COPY_NO_BUFFER && zcrx_copy_reclaim(ifq))
+		niov = zcrx_copy_take_free(ifq, &why);
+	if (!niov)
+		atomic64_inc(&ifq->counters.copy_failed[why]);
 	return niov;
 }
 
@@ -70,42 +160,46 @@ static int zcrx_copy_post(struct io_kiocb *req, struct net_iov *niov,
 
 /**
  * zcrx_copy() - copy payload into the area and hand it to the user
- * @req: the request
- * @ifq: where to
+ * @args: the pass; why it went no further is left in err: -ENOMEM (no free
+ *	buffer that the CPU can write to), -ENOSPC (CQ full), -EFAULT, or
+ *	-EINTR (a signal, while others use a dma-buf)
  * @skb: where from
  * @off: offset of the payload in @skb
  * @len: its length; all of it readable by the CPU
- * @copied: how much was handed out, also on failure
- * @nr_copies: grows by the pieces it was handed out in
  *
- * Return: 0, -ENOMEM (no free buffer the CPU can write to), -ENOSPC (CQ full),
- * or -EFAULT.
+ * Return: how many bytes were handed out.
  */
-int zcrx_copy(struct io_kiocb *req, struct zcrx_ifq *ifq, struct sk_buff *skb,
-	      int off, int len, int *copied, unsigned int *nr_copies)
+int zcrx_copy(struct zcrx_recv_args *args, struct sk_buff *skb, int off,
+	      int len)
 {
+	struct zcrx_ifq *ifq = args->ifq;
+	enum zcrx_copy_reason reason = zcrx_copy_reason(args, skb);
 	int niov_len = 1 << ifq->niov_shift;
+	int done = 0;
 
-	while (len) {
-		int part = min(len, niov_len);
+	while (done < len) {
+		int part = min(len - done, niov_len);
 		struct net_iov *niov;
-		int ret;
 
 		niov = zcrx_copy_niov(ifq);
-		if (!niov)
-			return -ENOMEM;
+		if (!niov) {
+			args->err = -ENOMEM;
+			break;
+		}
 
-		ret = zcrx_copy_post(req, niov, skb, off, part);
+		args->err = zcrx_copy_post(args->req, niov, skb, off + done,
+					   part);
 		/* From here on the buffer is the user's, or nobody's. */
 		if (page_pool_is_last_ref(net_iov_to_netmem(niov)))
 			zcrx_niov_put_unrefed(niov);
-		if (ret)
-			return ret;
+		if (args->err)
+			break;
 
-		off += part;
-		len -= part;
-		*copied += part;
-		(*nr_copies)++;
+		done += part;
+		args->nr_copies++;
+		atomic64_inc(&ifq->counters.copies[reason]);
 	}
-	return 0;
+	args->copied += done;
+	atomic64_add(done, &ifq->counters.copy_bytes[reason]);
+	return done;
 }

@@ -3,6 +3,8 @@
  * What /proc/PID/fdinfo/FD of a ring tells about its ifqs.
  */
 
+#include <linux/array_size.h>
+#include <linux/build_bug.h>
 #include <linux/io_uring_types.h>
 #include <linux/seq_file.h>
 
@@ -26,6 +28,40 @@ static void zcrx_area_usage(struct zcrx_area *area, struct zcrx_usage *usage)
 	}
 	usage->buffers += area->nia.num_niovs;
 	usage->free += READ_ONCE(area->free_count);
+}
+
+static const char * const zcrx_copy_reasons[] = {
+	[ZCRX_COPY_NODEV]	= "nodev",
+	[ZCRX_COPY_FASTOPEN]	= "fastopen",
+	[ZCRX_COPY_URGENT]	= "urgent",
+	[ZCRX_COPY_EARLY]	= "early",
+	[ZCRX_COPY_DEVICE]	= "device",
+	[ZCRX_COPY_QUEUE]	= "queue",
+	[ZCRX_COPY_UNSPLIT]	= "unsplit",
+};
+
+static const char * const zcrx_copy_failures[] = {
+	[ZCRX_COPY_NO_ACCESS]	= "no_access",
+	[ZCRX_COPY_FENCE]	= "fence",
+	[ZCRX_COPY_NO_BUFFER]	= "no_buffer",
+};
+
+static void zcrx_show_copies(struct seq_file *m, struct zcrx_counters *counters)
+{
+	unsigned int i;
+
+	static_assert(ARRAY_SIZE(zcrx_copy_reasons) == ZCRX_COPY_REASONS);
+	static_assert(ARRAY_SIZE(zcrx_copy_failures) == ZCRX_COPY_FAILURES);
+
+	for (i = 0; i < ZCRX_COPY_REASONS; i++)
+		seq_printf(m, " copies_%s: %lld bytes_%s: %lld",
+			   zcrx_copy_reasons[i],
+			   atomic64_read(&counters->copies[i]),
+			   zcrx_copy_reasons[i],
+			   atomic64_read(&counters->copy_bytes[i]));
+	for (i = 0; i < ZCRX_COPY_FAILURES; i++)
+		seq_printf(m, " failed_%s: %lld", zcrx_copy_failures[i],
+			   atomic64_read(&counters->copy_failed[i]));
 }
 
 static void zcrx_show_ifq(struct seq_file *m, unsigned long id,
@@ -54,10 +90,12 @@ static void zcrx_show_ifq(struct seq_file *m, unsigned long id,
 	seq_printf(m, " buffers: %llu free: %llu held: %llu in_flight: %lld",
 		   usage.buffers, usage.free, usage.held,
 		   max(in_flight, 0LL));
-	seq_printf(m, " delivered: %lld copied: %lld cqes: %lld invalid: %llu\n",
+	seq_printf(m, " delivered: %lld copied: %lld cqes: %lld invalid: %llu",
 		   atomic64_read(&ifq->counters.delivered),
 		   atomic64_read(&ifq->counters.copied),
 		   atomic64_read(&ifq->counters.cqes), invalid);
+	zcrx_show_copies(m, &ifq->counters);
+	seq_putc(m, '\n');
 }
 
 /* Called with uring_lock held. */

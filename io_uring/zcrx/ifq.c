@@ -48,6 +48,7 @@ struct zcrx_ifq *zcrx_ifq_alloc(struct io_ring_ctx *ctx)
 	ifq->niov_shift = PAGE_SHIFT;
 	mutex_init(&ifq->lock);
 	INIT_LIST_HEAD(&ifq->queues);
+	INIT_LIST_HEAD(&ifq->dmabufs);
 	zcrx_account_init(&ifq->acct, ctx);
 	return ifq;
 }
@@ -124,9 +125,13 @@ void zcrx_ifq_unmap(struct zcrx_ifq *ifq)
 
 	mutex_lock(&ifq->lock);
 	if (ifq->mapped) {
-		for (i = 0; i < ifq->nr_areas; i++)
-			ifq->areas[i]->mem.ops->unmap(&ifq->areas[i]->mem,
-						      ifq->dev);
+		for (i = 0; i < ifq->nr_areas; i++) {
+			struct zcrx_mem *mem = &ifq->areas[i]->mem;
+
+			/* a fallback area is not */
+			if (mem->sgt)
+				mem->ops->unmap(mem, ifq->dev);
+		}
 		ifq->mapped = false;
 	}
 	mutex_unlock(&ifq->lock);

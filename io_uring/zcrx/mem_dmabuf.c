@@ -1,17 +1,122 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A dma-buf as an area. The CPU has no business in it: nothing here maps it
- * for the CPU or asks for CPU access.
+ * A dma-buf as an area, or ranges of one as several. The NIC writes to it; the
+ * CPU does where payload has to be copied, if the exporter lets it in.
  */
 
 #include <linux/dma-buf.h>
+#include <linux/dma-resv.h>
 #include <linux/io_uring_types.h>
+#include <linux/iosys-map.h>
 #include <linux/scatterlist.h>
+#include <linux/skbuff.h>
+#include <linux/slab.h>
 #include <linux/swiotlb.h>
 
 #include "zcrx.h"
 
-static int zcrx_mem_dmabuf_map(struct zcrx_mem *mem, struct device *dev)
+/* A dma-buf of an ifq, however many areas are ranges of it. The areas own it
+ * together.
+ */
+struct zcrx_dmabuf {
+	struct zcrx_ifq			*ifq;
+	struct dma_buf			*dmabuf;	/* reference held */
+	unsigned int			areas;		/* ifq->lock */
+	unsigned int			maps;		/* ifq->lock; areas that are */
+	struct dma_buf_attachment	*attach;	/* ifq->lock; while maps */
+	struct sg_table			*sgt;		/* ifq->lock; while maps */
+	struct iosys_map		cpu;		/* null: no access */
+	struct mutex			cpu_lock;	/* who copies */
+	struct list_head		list;		/* ifq->dmabufs */
+};
+
+/*
+ * For the CPU
+ */
+
+/* Both may wait for whoever uses the dma-buf, and the first begin may map all of
+ * it, so that is done here and not when a socket is locked. BIDIRECTIONAL, as
+ * exporters map it once, with the direction that they are told first.
+ */
+static int zcrx_dmabuf_first_access(struct zcrx_dmabuf *buf)
+{
+	int ret;
+
+	ret = dma_buf_begin_cpu_access(buf->dmabuf, DMA_BIDIRECTIONAL);
+	if (ret)
+		return ret;
+	return dma_buf_end_cpu_access(buf->dmabuf, DMA_BIDIRECTIONAL);
+}
+
+/* Let the CPU in, if the exporter does. That it does not is no error, unless it
+ * would have but for memory or a signal.
+ */
+static int zcrx_dmabuf_open_cpu(struct zcrx_dmabuf *buf)
+{
+	int ret;
+
+	ret = dma_buf_vmap_unlocked(buf->dmabuf, &buf->cpu);
+	if (!ret) {
+		ret = zcrx_dmabuf_first_access(buf);
+		if (ret)
+			dma_buf_vunmap_unlocked(buf->dmabuf, &buf->cpu);
+	}
+	if (!ret)
+		return 0;
+
+	iosys_map_clear(&buf->cpu);
+	return ret == -ENOMEM || ret == -EINTR || ret == -ERESTARTSYS ? ret : 0;
+}
+
+static bool zcrx_mem_dmabuf_cpu_ready(struct zcrx_mem *mem)
+{
+	struct dma_resv *resv = mem->buf->dmabuf->resv;
+
+	return dma_resv_test_signaled(resv, dma_resv_usage_rw(true));
+}
+
+static int zcrx_dmabuf_copy(struct zcrx_dmabuf *buf, u64 off,
+			    struct sk_buff *skb, int skb_off, int len)
+{
+	struct skb_seq_state st;
+	unsigned int part;
+	int done = 0;
+	const u8 *data;
+
+	skb_prepare_seq_read(skb, skb_off, skb_off + len, &st);
+	while ((part = skb_seq_read(done, &data, &st))) {
+		part = min_t(unsigned int, part, len - done);
+		iosys_map_memcpy_to(&buf->cpu, off + done, data, part);
+		done += part;
+	}
+	return done == len ? 0 : -EFAULT;
+}
+
+/* One at a time: the begin of another would discard what is still in the cache
+ * of a CPU that is not coherent with the device.
+ */
+static int zcrx_mem_dmabuf_copy_in(struct zcrx_mem *mem, u64 off,
+				   struct sk_buff *skb, int skb_off, int len)
+{
+	struct zcrx_dmabuf *buf = mem->buf;
+	int ret, end;
+
+	mutex_lock(&buf->cpu_lock);
+	ret = dma_buf_begin_cpu_access(buf->dmabuf, DMA_BIDIRECTIONAL);
+	if (!ret) {
+		ret = zcrx_dmabuf_copy(buf, mem->off + off, skb, skb_off, len);
+		end = dma_buf_end_cpu_access(buf->dmabuf, DMA_BIDIRECTIONAL);
+		ret = ret ?: end;
+	}
+	mutex_unlock(&buf->cpu_lock);
+	return ret == -ERESTARTSYS ? -EINTR : ret;
+}
+
+/*
+ * For the device
+ */
+
+static int zcrx_dmabuf_attach(struct zcrx_dmabuf *buf, struct device *dev)
 {
 	struct dma_buf_attachment *attach;
 	struct sg_table *sgt;
@@ -22,68 +127,191 @@ static int zcrx_mem_dmabuf_map(struct zcrx_mem *mem, struct device *dev)
 	if (is_swiotlb_force_bounce(dev))
 		return -EIO;
 
-	attach = dma_buf_attach(mem->dmabuf, dev);
+	attach = dma_buf_attach(buf->dmabuf, dev);
 	if (IS_ERR(attach))
 		return PTR_ERR(attach);
 
 	sgt = dma_buf_map_attachment_unlocked(attach, DMA_FROM_DEVICE);
 	if (IS_ERR(sgt)) {
-		dma_buf_detach(mem->dmabuf, attach);
+		dma_buf_detach(buf->dmabuf, attach);
 		return PTR_ERR(sgt);
 	}
 
-	mem->attach = attach;
-	mem->sgt = sgt;
+	buf->attach = attach;
+	buf->sgt = sgt;
+	return 0;
+}
+
+/* All ranges share one attachment. */
+static int zcrx_mem_dmabuf_map(struct zcrx_mem *mem, struct device *dev)
+{
+	struct zcrx_dmabuf *buf = mem->buf;
+	int ret;
+
+	if (!buf->maps) {
+		ret = zcrx_dmabuf_attach(buf, dev);
+		if (ret)
+			return ret;
+	}
+	buf->maps++;
+	mem->sgt = buf->sgt;
 	return 0;
 }
 
 static void zcrx_mem_dmabuf_unmap(struct zcrx_mem *mem, struct device *dev)
 {
-	dma_buf_unmap_attachment_unlocked(mem->attach, mem->sgt,
-					  DMA_FROM_DEVICE);
-	dma_buf_detach(mem->dmabuf, mem->attach);
-	mem->attach = NULL;
+	struct zcrx_dmabuf *buf = mem->buf;
+
 	mem->sgt = NULL;
+	if (--buf->maps)
+		return;
+	dma_buf_unmap_attachment_unlocked(buf->attach, buf->sgt,
+					  DMA_FROM_DEVICE);
+	dma_buf_detach(buf->dmabuf, buf->attach);
+	buf->attach = NULL;
+	buf->sgt = NULL;
+}
+
+/*
+ * Life
+ */
+
+static void zcrx_dmabuf_free(struct zcrx_dmabuf *buf)
+{
+	if (iosys_map_is_set(&buf->cpu))
+		dma_buf_vunmap_unlocked(buf->dmabuf, &buf->cpu);
+	dma_buf_put(buf->dmabuf);
+	mutex_destroy(&buf->cpu_lock);
+	kfree(buf);
+}
+
+/* The ifq's own of @dmabuf, with one more area, or NULL; ifq->lock is held. */
+static struct zcrx_dmabuf *zcrx_dmabuf_find(struct zcrx_ifq *ifq,
+					    struct dma_buf *dmabuf)
+{
+	struct zcrx_dmabuf *buf;
+
+	list_for_each_entry(buf, &ifq->dmabufs, list) {
+		if (buf->dmabuf == dmabuf) {
+			buf->areas++;
+			return buf;
+		}
+	}
+	return NULL;
+}
+
+/* Owns the reference on @dmabuf, also if it fails. */
+static struct zcrx_dmabuf *zcrx_dmabuf_create(struct zcrx_ifq *ifq,
+					      struct dma_buf *dmabuf)
+{
+	struct zcrx_dmabuf *buf;
+	int ret;
+
+	buf = kzalloc(sizeof(*buf), GFP_KERNEL_ACCOUNT);
+	if (!buf) {
+		dma_buf_put(dmabuf);
+		return ERR_PTR(-ENOMEM);
+	}
+	buf->ifq = ifq;
+	buf->dmabuf = dmabuf;
+	buf->areas = 1;
+	mutex_init(&buf->cpu_lock);
+
+	ret = zcrx_dmabuf_open_cpu(buf);
+	if (ret) {
+		zcrx_dmabuf_free(buf);
+		return ERR_PTR(ret);
+	}
+	return buf;
+}
+
+/* Find or make what the ifq has of a dma-buf. Owns the reference on @dmabuf. */
+static struct zcrx_dmabuf *zcrx_dmabuf_get(struct zcrx_ifq *ifq,
+					   struct dma_buf *dmabuf)
+{
+	struct zcrx_dmabuf *buf, *found;
+
+	mutex_lock(&ifq->lock);
+	found = zcrx_dmabuf_find(ifq, dmabuf);
+	mutex_unlock(&ifq->lock);
+	if (found) {
+		dma_buf_put(dmabuf);
+		return found;
+	}
+
+	/* not under ifq->lock, which RTNL's owners want: it may wait */
+	buf = zcrx_dmabuf_create(ifq, dmabuf);
+	if (IS_ERR(buf))
+		return buf;
+
+	mutex_lock(&ifq->lock);
+	found = zcrx_dmabuf_find(ifq, dmabuf);
+	if (!found)
+		list_add_tail(&buf->list, &ifq->dmabufs);
+	mutex_unlock(&ifq->lock);
+	if (found) {
+		zcrx_dmabuf_free(buf);
+		return found;
+	}
+	return buf;
 }
 
 static void zcrx_mem_dmabuf_release(struct zcrx_mem *mem,
 				    struct zcrx_account *acct)
 {
-	dma_buf_put(mem->dmabuf);
+	struct zcrx_dmabuf *buf = mem->buf;
+	bool last;
+
+	mutex_lock(&buf->ifq->lock);
+	last = !--buf->areas;
+	if (last)
+		list_del(&buf->list);
+	mutex_unlock(&buf->ifq->lock);
+	if (last)
+		zcrx_dmabuf_free(buf);
 }
 
 static const struct zcrx_mem_ops zcrx_mem_dmabuf_ops = {
 	.map		= zcrx_mem_dmabuf_map,
 	.unmap		= zcrx_mem_dmabuf_unmap,
 	.release	= zcrx_mem_dmabuf_release,
+	.cpu_ready	= zcrx_mem_dmabuf_cpu_ready,
+	.copy_in	= zcrx_mem_dmabuf_copy_in,
 };
 
 /**
  * zcrx_mem_import_dmabuf() - take a reference on a dma-buf
  * @mem: zeroed; filled in on success
- * @reg: the checked registration
+ * @ifq: the ifq that it is for
+ * @reg: the checked registration: addr is an offset into the dma-buf
  *
- * The area is the whole dma-buf: addr 0, len its size.
- *
- * Return: 0, -EINVAL (not the whole dma-buf), -EBADF or -EINVAL (not a
- * dma-buf's fd).
+ * Return: 0, -EINVAL (not within the dma-buf), -EBADF or -EINVAL (not a
+ * dma-buf's fd), -ENOMEM, -EINTR or -ERESTARTSYS (a signal, while others use
+ * it).
  */
-int zcrx_mem_import_dmabuf(struct zcrx_mem *mem,
+int zcrx_mem_import_dmabuf(struct zcrx_mem *mem, struct zcrx_ifq *ifq,
 			   const struct io_uring_zcrx_area_reg *reg)
 {
+	struct zcrx_dmabuf *buf;
 	struct dma_buf *dmabuf;
 
 	dmabuf = dma_buf_get(reg->dmabuf_fd);
 	if (IS_ERR(dmabuf))
 		return PTR_ERR(dmabuf);
 
-	if (reg->addr || reg->len != dmabuf->size) {
+	if (reg->addr > dmabuf->size || reg->len > dmabuf->size - reg->addr) {
 		dma_buf_put(dmabuf);
 		return -EINVAL;
 	}
 
+	buf = zcrx_dmabuf_get(ifq, dmabuf);
+	if (IS_ERR(buf))
+		return PTR_ERR(buf);
+
 	mem->ops = &zcrx_mem_dmabuf_ops;
 	mem->len = reg->len;
-	mem->dmabuf = dmabuf;
+	mem->off = reg->addr;
+	mem->cpu = iosys_map_is_set(&buf->cpu);
+	mem->buf = buf;
 	return 0;
 }

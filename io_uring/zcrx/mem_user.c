@@ -185,6 +185,7 @@ int zcrx_mem_import_user(struct zcrx_mem *mem, struct zcrx_account *acct,
 
 	mem->ops = &zcrx_mem_user_ops;
 	mem->len = reg->len;
+	mem->cpu = true;
 	mem->pages = pages;
 	mem->nr_pages = nr_pages;
 	mem->accounted = accounted;

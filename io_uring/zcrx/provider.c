@@ -21,9 +21,12 @@ static void zcrx_sync_for_device(struct page_pool *pp)
 		return;
 
 	for (i = 0; i < pp->alloc.count; i++) {
+		netmem_ref netmem = pp->alloc.cache[i];
 		dma_addr_t addr;
 
-		addr = page_pool_get_dma_addr_netmem(pp->alloc.cache[i]);
+		if (netmem_no_dma_sync(netmem))
+			continue;
+		addr = page_pool_get_dma_addr_netmem(netmem);
 		__dma_sync_single_for_device(pp->p.dev, addr + pp->p.offset,
 					     pp->p.max_len, pp->p.dma_dir);
 	}
@@ -48,8 +51,10 @@ static netmem_ref zcrx_alloc_netmems(struct page_pool *pp, gfp_t gfp)
 
 	/* A ring that gave anything keeps the free list for copies. */
 	nr_areas = pp->alloc.count ? 0 : zcrx_ifq_nr_areas(ifq);
-	for (i = 0; i < nr_areas && left; i++)
-		left -= zcrx_area_fill_pool(ifq->areas[i], pp, left);
+	for (i = 0; i < nr_areas && left; i++) {
+		if (!ifq->areas[i]->fallback)
+			left -= zcrx_area_fill_pool(ifq->areas[i], pp, left);
+	}
 
 	if (unlikely(!pp->alloc.count)) {
 		zcrx_event_raise(ifq, ZCRX_EVENT_ALLOC_FAIL);

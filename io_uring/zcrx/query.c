@@ -84,20 +84,41 @@ static const struct io_uring_query_scq query_scq = {
 	.hdr_alignment		= SMP_CACHE_BYTES,
 };
 
-static const struct {
+static const struct io_uring_query_zcrx_ext query_ext = {
+	.features		= ZCRX_EXT_DMABUF_COPY | ZCRX_EXT_DMABUF_RANGE |
+				  ZCRX_EXT_DMABUF_NODEV |
+				  ZCRX_EXT_FALLBACK_AREA | ZCRX_EXT_MIXED_AREAS,
+	.area_flags		= IORING_ZCRX_AREA_FALLBACK,
+};
+
+struct query_answer {
 	const void	*data;
 	u32		size;
-} query_answers[] = {
+};
+
+static const struct query_answer query_answers[] = {
 	[IO_URING_QUERY_OPCODES] = { &query_opcode, sizeof(query_opcode) },
 	[IO_URING_QUERY_ZCRX] = { &query_zcrx, sizeof(query_zcrx) },
 	[IO_URING_QUERY_SCQ] = { &query_scq, sizeof(query_scq) },
 	[IO_URING_QUERY_ZCRX_EVENT] = { &query_event, sizeof(query_event) },
 };
 
+static const struct query_answer query_answer_ext = {
+	&query_ext, sizeof(query_ext)
+};
+
+/* Ours have numbers far from upstream's. NULL: there is no such operation. */
+static const struct query_answer *query_find(u32 op)
+{
+	if (op == IO_URING_QUERY_ZCRX_EXT)
+		return &query_answer_ext;
+	if (op >= ARRAY_SIZE(query_answers))
+		return NULL;
+	return &query_answers[array_index_nospec(op, ARRAY_SIZE(query_answers))];
+}
+
 static int query_check(const struct io_uring_query_hdr *hdr)
 {
-	if (hdr->query_op >= ARRAY_SIZE(query_answers))
-		return -EOPNOTSUPP;
 	if (!mem_is_zero(hdr->__resv, sizeof(hdr->__resv)) || hdr->result ||
 	    !hdr->size)
 		return -EINVAL;
@@ -110,17 +131,15 @@ static int query_check(const struct io_uring_query_hdr *hdr)
  */
 static int query_answer(struct io_uring_query_hdr *hdr)
 {
+	const struct query_answer *answer = query_find(hdr->query_op);
 	void __user *data = u64_to_user_ptr(hdr->query_data);
 	u32 room = min_t(u32, hdr->size, QUERY_ROOM_MAX);
 
-	hdr->result = query_check(hdr);
+	hdr->result = answer ? query_check(hdr) : -EOPNOTSUPP;
 	hdr->size = 0;
 	if (!hdr->result) {
-		u32 op = array_index_nospec(hdr->query_op,
-					    ARRAY_SIZE(query_answers));
-
-		hdr->size = min(room, query_answers[op].size);
-		if (copy_to_user(data, query_answers[op].data, hdr->size))
+		hdr->size = min(room, answer->size);
+		if (copy_to_user(data, answer->data, hdr->size))
 			return -EFAULT;
 	}
 	return clear_user(data + hdr->size, room - hdr->size) ? -EFAULT : 0;

@@ -26,19 +26,7 @@ struct io_recvzc {
 	u32		len;		/* bytes left, if limited */
 	u16		flags;
 	bool		limited;
-};
-
-/* One pass over the receive queue. */
-struct zcrx_recv_args {
-	struct io_kiocb		*req;
-	struct zcrx_ifq		*ifq;
-	unsigned int		nr_skbs;
-	int			err;		/* why the request ends */
-	bool			stopped_early;
-	u64			delivered;
-	u64			copied;
-	unsigned int		nr_copies;
-	unsigned int		nr_cqes;
+	bool		looked;		/* at the socket before */
 };
 
 /**
@@ -70,6 +58,7 @@ int io_recvzc_prep(struct io_kiocb *req, const struct io_uring_sqe *sqe)
 
 	zc->len = READ_ONCE(sqe->len);
 	zc->limited = zc->len;
+	zc->looked = false;
 	req->flags |= REQ_F_APOLL_MULTISHOT;
 	return 0;
 }
@@ -126,17 +115,6 @@ int zcrx_post(struct io_kiocb *req, struct net_iov *niov, u32 off, u32 len)
 	return 0;
 }
 
-static int zcrx_recv_copy(struct zcrx_recv_args *args, struct sk_buff *skb,
-			  int off, int len)
-{
-	int copied = 0;
-
-	args->err = zcrx_copy(args->req, args->ifq, skb, off, len, &copied,
-			      &args->nr_copies);
-	args->copied += copied;
-	return copied;
-}
-
 static int zcrx_recv_niov(struct zcrx_recv_args *args, struct net_iov *niov,
 			  u32 off, u32 len)
 {
@@ -155,6 +133,25 @@ static int zcrx_recv_niov(struct zcrx_recv_args *args, struct net_iov *niov,
 	return len;
 }
 
+/* How much of @skb the CPU can read in one go from @off on, frag_list aside: what
+ * is copied at once fills its buffers.
+ */
+static int zcrx_recv_readable(const struct sk_buff *skb, int off)
+{
+	int end = skb_headlen(skb);
+	int i;
+
+	for (i = 0; i < skb_shinfo(skb)->nr_frags; i++) {
+		const skb_frag_t *frag = &skb_shinfo(skb)->frags[i];
+
+		/* those in front were delivered */
+		if (end > off && skb_frag_is_net_iov(frag))
+			break;
+		end += skb_frag_size(frag);
+	}
+	return end - off;
+}
+
 /* Deliver @len bytes of @skb from @off. Returns how many were, with the reason
  * in args->err if that is fewer.
  */
@@ -167,7 +164,8 @@ static int zcrx_recv_one(struct zcrx_recv_args *args, struct sk_buff *skb,
 	int i;
 
 	if (off < start)
-		done = zcrx_recv_copy(args, skb, off, min(len, start - off));
+		done = zcrx_copy(args, skb, off,
+				 min(len, zcrx_recv_readable(skb, off)));
 
 	for (i = 0; i < skb_shinfo(skb)->nr_frags; i++) {
 		const skb_frag_t *frag = &skb_shinfo(skb)->frags[i];
@@ -186,7 +184,9 @@ static int zcrx_recv_one(struct zcrx_recv_args *args, struct sk_buff *skb,
 			done += zcrx_recv_niov(args, skb_frag_net_iov(frag),
 					       skb_frag_off(frag) + from, part);
 		else
-			done += zcrx_recv_copy(args, skb, off + done, part);
+			done += zcrx_copy(args, skb, off + done,
+					  min(len - done,
+					      zcrx_recv_readable(skb, off + done)));
 	}
 
 	skb_walk_frags(skb, frag_iter) {
@@ -196,9 +196,13 @@ static int zcrx_recv_one(struct zcrx_recv_args *args, struct sk_buff *skb,
 		if (done == len || args->err)
 			return done;
 		start += size;
-		if (from < size)
-			done += zcrx_recv_one(args, frag_iter, from,
-					      min(len - done, size - from));
+		if (from >= size)
+			continue;
+
+		args->head = skb;
+		done += zcrx_recv_one(args, frag_iter, from,
+				      min(len - done, size - from));
+		args->head = NULL;
 	}
 
 	if (WARN_ON_ONCE(done < len && !args->err))
@@ -288,6 +292,7 @@ static int zcrx_recv(struct io_kiocb *req, struct zcrx_ifq *ifq,
 	struct zcrx_recv_args args = {
 		.req	= req,
 		.ifq	= ifq,
+		.first	= !zc->looked,
 	};
 	struct sock *sk = sock->sk;
 	int ret = -EPROTONOSUPPORT;
@@ -298,6 +303,7 @@ static int zcrx_recv(struct io_kiocb *req, struct zcrx_ifq *ifq,
 	if (likely(READ_ONCE(sk->sk_prot)->recvmsg == tcp_recvmsg))
 		ret = zcrx_recv_pass(&args, sk, zc);
 	release_sock(sk);
+	zc->looked = true;
 
 	if (args.delivered)
 		atomic64_add(args.delivered, &ifq->counters.delivered);

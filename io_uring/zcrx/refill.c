@@ -105,8 +105,8 @@ static struct net_iov *zcrx_rq_take(struct zcrx_ifq *ifq, unsigned int nr_areas,
 static bool zcrx_pool_cache(struct page_pool *pp, struct net_iov *niov)
 {
 	/* Filled by a copy: now it may as well receive. */
-	if (unlikely(!niov->pp))
-		net_mp_niov_set_page_pool(pp, niov);
+	if (unlikely(!niov->pp && !zcrx_niov_area(niov)->fallback))
+		zcrx_niov_enter_pool(pp, niov);
 	if (unlikely(niov->pp != pp))
 		return false;
 

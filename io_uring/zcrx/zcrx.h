@@ -28,7 +28,8 @@
  * pp is NULL) until it comes back through a refill ring.
  *
  * Locks, outermost first: uring_lock, RTNL or a socket's lock, zcrx_ifq.lock,
- * zcrx_rq.lock (BH), zcrx_area.free_lock (BH).
+ * zcrx_rq.lock (BH), zcrx_area.free_lock (BH). Under a socket's lock alone:
+ * zcrx_dmabuf.cpu_lock.
  */
 #ifndef IOU_ZCRX_INTERNAL_H
 #define IOU_ZCRX_INTERNAL_H
@@ -45,6 +46,7 @@
 
 #include <uapi/linux/io_uring.h>
 #include <uapi/linux/io_uring/zcrx.h>
+#include <uapi/linux/io_uring/zcrx_ext.h>
 
 #include "../zcrx.h"
 
@@ -58,11 +60,10 @@
 #define ZCRX_STATS_ALIGN	8
 
 struct device;
-struct dma_buf;
-struct dma_buf_attachment;
 struct seq_file;
 struct sg_table;
 struct sk_buff;
+struct zcrx_dmabuf;
 struct zcrx_events;
 struct zcrx_mem;
 
@@ -87,14 +88,16 @@ struct zcrx_region {
  * @map: map it for DMA by @dev and leave the table in @sgt
  * @unmap: undo @map; not called if it failed
  * @release: undo the import
- * @copy_in: copy @len bytes at @skb_off of @skb to @off; NULL if the CPU has
- *	no access. @off to @off + @len lies within one net_iov.
+ * @cpu_ready: may the CPU write now, or would it have to wait? NULL: it may
+ * @copy_in: copy @len bytes at @skb_off of @skb to @off, if the CPU has access.
+ *	@off to @off + @len lies within one net_iov.
  * @dma_sync: the memory is subject to the DMA API's ownership rules
  */
 struct zcrx_mem_ops {
 	int (*map)(struct zcrx_mem *mem, struct device *dev);
 	void (*unmap)(struct zcrx_mem *mem, struct device *dev);
 	void (*release)(struct zcrx_mem *mem, struct zcrx_account *acct);
+	bool (*cpu_ready)(struct zcrx_mem *mem);
 	int (*copy_in)(struct zcrx_mem *mem, u64 off, struct sk_buff *skb,
 		       int skb_off, int len);
 	bool dma_sync;
@@ -103,7 +106,9 @@ struct zcrx_mem_ops {
 struct zcrx_mem {
 	const struct zcrx_mem_ops	*ops;
 	u64				len;
+	u64				off;	/* where it starts in sgt */
 	struct sg_table			*sgt;	/* NULL if not mapped */
+	bool				cpu;	/* the CPU has access */
 
 	union {
 		struct {
@@ -112,10 +117,7 @@ struct zcrx_mem {
 			unsigned long		accounted;
 			struct sg_table		page_sgt;
 		};
-		struct {
-			struct dma_buf			*dmabuf;
-			struct dma_buf_attachment	*attach;
-		};
+		struct zcrx_dmabuf		*buf;
 	};
 };
 
@@ -124,6 +126,7 @@ struct zcrx_area {
 	struct zcrx_ifq		*ifq;		/* owns this area */
 	atomic_t		*user_refs;	/* one for each net_iov */
 	u16			id;
+	bool			fallback;	/* for copies alone */
 	struct zcrx_mem		mem;		/* mapping: ifq->lock */
 	struct zcrx_account	acct;		/* who pays for mem */
 
@@ -157,11 +160,35 @@ struct zcrx_queue {
 	struct list_head	list;		/* ifq->queues */
 };
 
+/* Why payload was copied, the first of these that is true. */
+enum zcrx_copy_reason {
+	ZCRX_COPY_NODEV,	/* the ifq has no NIC */
+	ZCRX_COPY_FASTOPEN,	/* it came with the SYN */
+	ZCRX_COPY_URGENT,	/* in a segment with an urgent byte */
+	ZCRX_COPY_DEVICE,	/* not by the NIC: by loopback, or another one */
+	ZCRX_COPY_EARLY,	/* before its request was made */
+	ZCRX_COPY_QUEUE,	/* by a queue of the NIC that is not the ifq's */
+	ZCRX_COPY_UNSPLIT,	/* by one that is, but not into the area */
+	ZCRX_COPY_REASONS
+};
+
+/* Why it could not be copied; the request ended with -ENOMEM. */
+enum zcrx_copy_failure {
+	ZCRX_COPY_NO_ACCESS,	/* no area lets the CPU in */
+	ZCRX_COPY_FENCE,	/* each that does has a fence to wait for */
+	ZCRX_COPY_NO_BUFFER,	/* nor is one free */
+	ZCRX_COPY_FAILURES
+};
+
 /* What became of the data, in one place for all rings of an ifq. */
 struct zcrx_counters {
 	atomic64_t		delivered;	/* bytes, where the NIC put them */
 	atomic64_t		copied;		/* bytes */
 	atomic64_t		cqes;
+
+	atomic64_t		copies[ZCRX_COPY_REASONS];
+	atomic64_t		copy_bytes[ZCRX_COPY_REASONS];
+	atomic64_t		copy_failed[ZCRX_COPY_FAILURES];
 };
 
 struct zcrx_ifq {
@@ -179,7 +206,23 @@ struct zcrx_ifq {
 	bool			mapped;		/* lock; areas mapped for dev */
 	struct device		*dev;		/* reference held; NULL: NODEV */
 	struct list_head	queues;		/* lock */
+	struct list_head	dmabufs;	/* lock; those of the areas */
 	struct zcrx_account	acct;		/* who pays for the rings */
+};
+
+/* One pass of a request over what its socket received. */
+struct zcrx_recv_args {
+	struct io_kiocb		*req;
+	struct zcrx_ifq		*ifq;
+	unsigned int		nr_skbs;
+	int			err;		/* why the request ends */
+	bool			stopped_early;
+	bool			first;		/* of the request */
+	u64			delivered;
+	u64			copied;
+	unsigned int		nr_copies;
+	unsigned int		nr_cqes;
+	struct sk_buff		*head;		/* whose frag_list it is at */
 };
 
 /* ifq.c */
@@ -241,6 +284,7 @@ struct net_iov *zcrx_area_take_free(struct zcrx_area *area);
 unsigned int zcrx_area_fill_pool(struct zcrx_area *area, struct page_pool *pp,
 				 unsigned int max);
 void zcrx_area_put_free(struct net_iov *niov);
+void zcrx_niov_enter_pool(struct page_pool *pp, struct net_iov *niov);
 void zcrx_niov_put_unrefed(struct net_iov *niov);
 
 static inline struct zcrx_area *zcrx_niov_area(const struct net_iov *niov)
@@ -268,11 +312,11 @@ void zcrx_unaccount_mem(struct zcrx_account *acct, unsigned long nr_pages);
 
 /* mem_dmabuf.c */
 #ifdef CONFIG_DMA_SHARED_BUFFER
-int zcrx_mem_import_dmabuf(struct zcrx_mem *mem,
+int zcrx_mem_import_dmabuf(struct zcrx_mem *mem, struct zcrx_ifq *ifq,
 			   const struct io_uring_zcrx_area_reg *reg);
 #else
 static inline int
-zcrx_mem_import_dmabuf(struct zcrx_mem *mem,
+zcrx_mem_import_dmabuf(struct zcrx_mem *mem, struct zcrx_ifq *ifq,
 		       const struct io_uring_zcrx_area_reg *reg)
 {
 	return -EOPNOTSUPP;
@@ -319,7 +363,7 @@ extern const struct memory_provider_ops zcrx_provider_ops;
 int zcrx_post(struct io_kiocb *req, struct net_iov *niov, u32 off, u32 len);
 
 /* copy.c */
-int zcrx_copy(struct io_kiocb *req, struct zcrx_ifq *ifq, struct sk_buff *skb,
-	      int off, int len, int *copied, unsigned int *nr_copies);
+int zcrx_copy(struct zcrx_recv_args *args, struct sk_buff *skb, int off,
+	      int len);
 
 #endif

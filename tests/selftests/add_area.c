@@ -200,7 +200,7 @@ static void use_dmabuf(struct io_uring_zcrx_area_reg *r)
 }
 
 REFUSED(unknown_flag, EINVAL, r->flags = 2);
-REFUSED(unknown_flags, EINVAL, r->flags = 1u << 31);
+REFUSED(unknown_flags, EINVAL, r->flags = 1u << 30);
 REFUSED(token, EINVAL, r->rq_area_token = 1);
 REFUSED(token_right, EINVAL, r->rq_area_token = TOKEN(1));
 REFUSED(resv0, EINVAL, r->__resv2[0] = 1);
@@ -217,7 +217,12 @@ REFUSED(unmapped, EFAULT, r->addr = PAGE);
 REFUSED(end_read_only, EFAULT, r->addr = memory_but_last_page(PROT_READ));
 REFUSED(end_no_access, EFAULT, r->addr = memory_but_last_page(PROT_NONE));
 REFUSED(hole, EFAULT, r->addr = memory_with_hole());
-REFUSED(dmabuf, EINVAL, use_dmabuf(r));
+REFUSED(dmabuf_too_long, EINVAL, use_dmabuf(r); r->len += PAGE);
+REFUSED(dmabuf_past_end, EINVAL, use_dmabuf(r); r->addr = PAGE);
+REFUSED(dmabuf_behind_end, EINVAL, use_dmabuf(r); r->addr = MIB);
+REFUSED(dmabuf_unaligned, EINVAL, use_dmabuf(r); r->addr = 8; r->len = PAGE);
+REFUSED(dmabuf_wraps, EOVERFLOW, use_dmabuf(r); r->addr = -(__u64)PAGE);
+REFUSED(dmabuf_empty, EFAULT, use_dmabuf(r); r->len = 0);
 
 REFUSED_BOTH(flags_before_empty, EINVAL, unknown_flag, empty);
 REFUSED_BOTH(token_before_empty, EINVAL, token, empty);
@@ -330,43 +335,6 @@ TEST_F(ring, limit_of_locked_memory)
 	EXPECT_USAGE(zc, before, FEW);
 }
 
-/* Memory of the process and a dma-buf do not go together. */
-static void expect_not_mixed(struct __test_metadata *_metadata, struct zc *zc,
-			     enum area_kind kind, enum area_kind other)
-{
-	struct io_uring_zcrx_area_reg reg;
-	struct area good, bad;
-	struct usage before;
-	const char *failed;
-	uint64_t token = 0;
-	__s64 buffers;
-
-	ASSERT_EQ(0, wire_bind(zc, kind, FIRST_LEN));
-	ASSERT_EQ(0, area_open(&bad, other, PART_LEN, &failed));
-	ASSERT_EQ(0, area_open(&good, kind, PART_LEN, &failed));
-	before = usage_of(zc);
-	area_describe(&bad, &reg);
-	EXPECT_EQ(-EINVAL, add(zc, (uintptr_t)&reg));
-	EXPECT_EQ(0, reg.rq_area_token);
-	EXPECT_USAGE(zc, before, 0);
-	buffers = zc_fdinfo(zc, "buffers");
-
-	ASSERT_EQ(0, zc_add_area(zc, &good, &token));
-	EXPECT_EQ(TOKEN(1), token);
-	EXPECT_EQ(buffers + PART_LEN / PAGE, zc_fdinfo(zc, "buffers"));
-	area_close(&bad);
-}
-
-TEST_F(ring, no_dmabuf_beside_user_memory)
-{
-	expect_not_mixed(_metadata, &self->zc, AREA_USER, AREA_UDMABUF);
-}
-
-TEST_F(ring, no_user_memory_beside_dmabuf)
-{
-	expect_not_mixed(_metadata, &self->zc, AREA_UDMABUF, AREA_USER);
-}
-
 /*
  * All areas there can be, each of them filled: without a NIC, so that it is
  * known which buffers are. A request that ended for want of buffers goes on
@@ -473,6 +441,16 @@ FIXTURE_VARIANT_ADD(growing, udmabuf)
 {
 	.kind = { AREA_UDMABUF, AREA_UDMABUF, AREA_UDMABUF_HUGETLB,
 		  AREA_HEAP },
+};
+
+FIXTURE_VARIANT_ADD(growing, mixed)
+{
+	.kind = { AREA_USER, AREA_UDMABUF, AREA_HUGETLB, AREA_HEAP },
+};
+
+FIXTURE_VARIANT_ADD(growing, mixed_dmabuf_first)
+{
+	.kind = { AREA_HEAP, AREA_USER, AREA_UDMABUF_HUGETLB, AREA_THP },
 };
 
 FIXTURE_SETUP(growing)

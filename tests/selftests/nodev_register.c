@@ -6,6 +6,7 @@
  * a NIC and without.
  */
 #include <linux/capability.h>
+#include <linux/io_uring/zcrx_ext.h>
 #include <net/if.h>
 #include <sys/mman.h>
 
@@ -158,8 +159,10 @@ REFUSED(area_len_unaligned, EINVAL, r->area.len -= 8);
 REFUSED(dmabuf_fd_without_flag, EINVAL, r->area.dmabuf_fd = 1);
 REFUSED(area_addr_null, EFAULT, r->area.addr = 0);
 REFUSED(area_unmapped, EFAULT, r->area.addr = PAGE);
-/* the CPU has no way to it that copies could take */
-REFUSED(area_dmabuf, EINVAL, area_describe(dmabuf, &r->area));
+REFUSED(area_dmabuf_too_long, EINVAL, area_describe(dmabuf, &r->area);
+	r->area.len += PAGE);
+/* there are no others yet that it would be a fallback for */
+REFUSED(area_fallback, EINVAL, r->area.flags = IORING_ZCRX_AREA_FALLBACK);
 
 /* Of two the earlier. Neighbours with the same error would prove nothing. */
 REFUSED_BOTH(flags_before_region, EINVAL, unknown_flag, region_fault);
@@ -177,7 +180,7 @@ REFUSED_BOTH(buf_len_large_before_area_flags, EOPNOTSUPP,
 	     buf_len_large, area_flags);
 REFUSED_BOTH(buf_len_large_before_wraps, EOPNOTSUPP, buf_len_large, area_wraps);
 REFUSED_BOTH(buf_len_large_before_dmabuf, EOPNOTSUPP,
-	     buf_len_large, area_dmabuf);
+	     buf_len_large, area_dmabuf_too_long);
 REFUSED_BOTH(area_flags_before_len, EINVAL, area_flags, area_empty);
 
 FIXTURE(registration)

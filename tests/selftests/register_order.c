@@ -5,6 +5,7 @@
  * over the limit, and numbers at their bounds. A failure leaves no trace.
  */
 #include <linux/capability.h>
+#include <linux/io_uring/zcrx_ext.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 
@@ -157,15 +158,18 @@ REFUSED(area_unmapped, EFAULT, r->area.addr = PAGE);
 REFUSED(area_over_limit, ENOMEM, set_limit(SUBJECT_AREA_LEN / 2));
 REFUSED(rxq_too_high, ERANGE, r->ifq.if_rxq = 1000);
 
-/* A dma-buf, but not all of it. */
+/* A dma-buf, but not within it. */
 #define REFUSED_DMABUF(name, ...)					\
 	REFUSED(name, EINVAL, area_describe(dmabuf, &r->area); __VA_ARGS__)
 
-REFUSED_DMABUF(dmabuf_from_page, r->area.addr = PAGE; r->area.len -= PAGE);
 REFUSED_DMABUF(dmabuf_moved, r->area.addr = PAGE);
-REFUSED_DMABUF(dmabuf_half, r->area.len /= 2);
+REFUSED_DMABUF(dmabuf_from_end, r->area.addr = r->area.len; r->area.len = PAGE);
+REFUSED_DMABUF(dmabuf_far_away, r->area.addr = 1ULL << 47);
+REFUSED_DMABUF(dmabuf_unaligned, r->area.addr = 8; r->area.len -= PAGE);
+REFUSED_DMABUF(dmabuf_part_of_page, r->area.len -= 8);
 REFUSED_DMABUF(dmabuf_longer, r->area.len += PAGE);
 REFUSED_DMABUF(dmabuf_1_tib, r->area.len = TIB);
+REFUSED_DMABUF(dmabuf_fallback, r->area.flags |= IORING_ZCRX_AREA_FALLBACK);
 
 /* Of two the earlier. Neighbours with the same error would prove nothing. */
 REFUSED_BOTH(small_before_no_memory, EINVAL, region_small, region_no_memory);
