@@ -113,7 +113,9 @@ enum io_uring_zcrx_area_flags {
  * for no length, no address, or memory that cannot be pinned; EOVERFLOW if
  * the end lies past the address space; ENOMEM over the limit of locked
  * memory; ERANGE if the memory is less contiguous than
- * &io_uring_zcrx_ifq_reg.rx_buf_len asks for.
+ * &io_uring_zcrx_ifq_reg.rx_buf_len asks for. Of a dma-buf: EBADF or EINVAL for
+ * a @dmabuf_fd that is closed or no dma-buf; EINVAL for a range outside it;
+ * EOPNOTSUPP with ZCRX_REG_NODEV for one that does not let the CPU in.
  */
 struct io_uring_zcrx_area_reg {
 	__u64	addr;
@@ -131,8 +133,10 @@ struct io_uring_zcrx_area_reg {
  *	writes zcrx_id, rx_buf_len and offsets back. EBADF for any other
  *	descriptor
  * @ZCRX_REG_NODEV: no NIC: all payload is copied into the area, which is
- *	memory of the process. The refill ring is read by ZCRX_CTRL_FLUSH_RQ, and
- *	when a copy finds no free buffer; upstream kernels do only the former
+ *	memory of the process; upstream kernels take nothing else, this one
+ *	dma-bufs that let the CPU in as well. The refill ring is read by
+ *	ZCRX_CTRL_FLUSH_RQ, and when a copy finds no free buffer; upstream kernels
+ *	do only the former
  */
 enum zcrx_reg_flags {
 	ZCRX_REG_IMPORT			= 1,
@@ -321,8 +325,8 @@ struct zcrx_ctrl_arm_event {
  * @__resv: must be 0
  *
  * The NIC may write into the area before the call returns. Errors: those of the
- * area; EINVAL also for another kind of memory than that of the first area;
- * ENOSPC for more than 16 areas.
+ * area; ENOSPC for more than 16 areas; of upstream kernels also EINVAL for
+ * another kind of memory than the first area's.
  */
 struct zcrx_ctrl_add_area {
 	__u64	area_ptr;
