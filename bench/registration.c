@@ -124,7 +124,7 @@ static int measure_area(const struct area *area, unsigned int ifindex,
 static int round_of(unsigned int kind, unsigned long mib, unsigned int ifindex)
 {
 	const size_t len = mib * MIB;
-	long long instructions, memory;
+	long long instructions = 0, memory = 0;
 	const char *failed = "area";
 	struct area area;
 	int ret;

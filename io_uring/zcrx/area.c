@@ -114,6 +114,11 @@ struct zcrx_area *zcrx_area_create(struct zcrx_ifq *ifq,
 	if (ret)
 		goto err_free;
 
+	/* What is mapped for a NIC is looked at there. */
+	ret = -ERANGE;
+	if (area->fallback && area->mem.len & ((1ULL << ifq->niov_shift) - 1))
+		goto err_free;
+
 	ret = zcrx_area_alloc_niovs(area);
 	if (ret)
 		goto err_free;
@@ -208,7 +213,7 @@ static int zcrx_area_set_dma_addrs(struct zcrx_area *area)
 {
 	u64 niov_len = 1ULL << area->ifq->niov_shift;
 	dma_addr_t start = 0, end = 0;	/* what no net_iov has yet */
-	u64 skip = area->mem.off;
+	u64 skip = area->mem.off, left = area->mem.len;
 	struct scatterlist *sg;
 	u32 idx = 0;
 	int i;
@@ -224,7 +229,8 @@ static int zcrx_area_set_dma_addrs(struct zcrx_area *area)
 			continue;
 		}
 		addr += skip;
-		len -= skip;
+		len = min(len - skip, left);
+		left -= len;
 		skip = 0;
 
 		if (start == end)
@@ -234,12 +240,12 @@ static int zcrx_area_set_dma_addrs(struct zcrx_area *area)
 		end = addr + len;
 
 		for (; end - start >= niov_len; start += niov_len) {
-			if (idx == area->nia.num_niovs)
-				return 0;
 			if (net_mp_niov_set_dma_addr(&area->nia.niovs[idx++],
 						     start))
 				return -EFAULT;
 		}
+		if (!left)
+			break;
 	}
 	if (start != end)
 		return -ERANGE;

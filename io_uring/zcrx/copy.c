@@ -26,13 +26,18 @@ static bool zcrx_copy_of_syn(const struct tcp_sock *tp, struct sk_buff *skb)
 {
 	u32 behind = tp->rcv_nxt - TCP_SKB_CB(skb)->seq;
 
+	/* bytes_received has each FIN but that of a SYN */
+	if (TCP_SKB_CB(skb)->tcp_flags & TCPHDR_FIN &&
+	    behind == tp->bytes_received + 1)
+		behind--;
 	/* syn_data: it was our SYN that carried some */
 	return tp->syn_data_acked && !tp->syn_data &&
 	       behind == tp->bytes_received;
 }
 
 /* Did it come in by a queue of the ifq, another one of that NIC, or elsewhere?
- * The NIC may be gone since: it is compared, not used.
+ * The NIC may be gone since: it is compared, not used. As long as the ifq has
+ * users it has its queues, so the list needs no lock.
  */
 static enum zcrx_copy_reason zcrx_copy_path(struct zcrx_ifq *ifq,
 					    struct sk_buff *skb)
@@ -41,7 +46,6 @@ static enum zcrx_copy_reason zcrx_copy_path(struct zcrx_ifq *ifq,
 	struct net_device *netdev;
 	struct zcrx_queue *queue;
 
-	mutex_lock(&ifq->lock);
 	rcu_read_lock();
 	netdev = dev_get_by_napi_id(skb_napi_id(skb));
 	list_for_each_entry(queue, &ifq->queues, list) {
@@ -55,7 +59,6 @@ static enum zcrx_copy_reason zcrx_copy_path(struct zcrx_ifq *ifq,
 		}
 	}
 	rcu_read_unlock();
-	mutex_unlock(&ifq->lock);
 	return reason;
 }
 
@@ -122,14 +125,14 @@ static struct net_iov *zcrx_copy_take_free(struct zcrx_ifq *ifq,
 /* Data that is copied came in elsewhere, so the queue's own NAPI may not run
  * and nobody look at what the user gave back.
  */
-static unsigned int zcrx_copy_reclaim(struct zcrx_ifq *ifq)
+static unsigned int zcrx_copy_reclaim(struct zcrx_ifq *ifq, unsigned int max)
 {
 	struct zcrx_queue *queue;
 	unsigned int got = 0;
 
 	mutex_lock(&ifq->lock);
 	list_for_each_entry(queue, &ifq->queues, list)
-		got += zcrx_rq_drain(queue, ZCRX_COPY_BATCH);
+		got += zcrx_rq_drain(queue, max);
 	mutex_unlock(&ifq->lock);
 	return got;
 }
@@ -139,7 +142,12 @@ static struct net_iov *zcrx_copy_niov(struct zcrx_ifq *ifq)
 	enum zcrx_copy_failure why = ZCRX_COPY_NO_ACCESS;
 	struct net_iov *niov = zcrx_copy_take_free(ifq, &why);
 
-	if (!niov && why == ZCRX_COPY_NO_BUFFER && zcrx_copy_reclaim(ifq))
+	if (!niov && why == ZCRX_COPY_NO_BUFFER &&
+	    zcrx_copy_reclaim(ifq, ZCRX_COPY_BATCH))
+		niov = zcrx_copy_take_free(ifq, &why);
+	/* They may have been of areas that do not take copies. */
+	if (!niov && why == ZCRX_COPY_NO_BUFFER &&
+	    zcrx_copy_reclaim(ifq, UINT_MAX))
 		niov = zcrx_copy_take_free(ifq, &why);
 	if (!niov)
 		atomic64_inc(&ifq->counters.copy_failed[why]);

@@ -4,8 +4,11 @@
  * CPU does where payload has to be copied, if the exporter lets it in.
  */
 
+#include <linux/device.h>
 #include <linux/dma-buf.h>
+#include <linux/dma-mapping.h>
 #include <linux/dma-resv.h>
+#include <linux/init.h>
 #include <linux/io_uring_types.h>
 #include <linux/iosys-map.h>
 #include <linux/scatterlist.h>
@@ -25,6 +28,7 @@ struct zcrx_dmabuf {
 	unsigned int			maps;		/* ifq->lock; areas that are */
 	struct dma_buf_attachment	*attach;	/* ifq->lock; while maps */
 	struct sg_table			*sgt;		/* ifq->lock; while maps */
+	struct dma_buf_attachment	*pin;		/* while cpu is set */
 	struct iosys_map		cpu;		/* null: no access */
 	struct mutex			cpu_lock;	/* who copies */
 	struct list_head		list;		/* ifq->dmabufs */
@@ -33,6 +37,29 @@ struct zcrx_dmabuf {
 /*
  * For the CPU
  */
+
+/* A mapping for the CPU does not keep the memory of each exporter in its place,
+ * but an attachment does. The NIC's own one ends when the NIC goes, and there may
+ * be no NIC, so this device, which does no DMA, stands in for the CPU.
+ */
+static struct device *zcrx_cpu_dev;
+
+static int __init zcrx_cpu_dev_init(void)
+{
+	struct device *dev = root_device_register("io_uring_zcrx");
+	int ret;
+
+	if (IS_ERR(dev))
+		return PTR_ERR(dev);
+	ret = dma_coerce_mask_and_coherent(dev, DMA_BIT_MASK(64));
+	if (ret) {
+		root_device_unregister(dev);
+		return ret;
+	}
+	zcrx_cpu_dev = dev;
+	return 0;
+}
+late_initcall(zcrx_cpu_dev_init);
 
 /* Both may wait for whoever uses the dma-buf, and the first begin may map all of
  * it, so that is done here and not when a socket is locked. BIDIRECTIONAL, as
@@ -48,24 +75,57 @@ static int zcrx_dmabuf_first_access(struct zcrx_dmabuf *buf)
 	return dma_buf_end_cpu_access(buf->dmabuf, DMA_BIDIRECTIONAL);
 }
 
-/* Let the CPU in, if the exporter does. That it does not is no error, unless it
- * would have but for memory or a signal.
- */
-static int zcrx_dmabuf_open_cpu(struct zcrx_dmabuf *buf)
+static int zcrx_dmabuf_try_cpu(struct zcrx_dmabuf *buf)
 {
 	int ret;
 
+	if (!zcrx_cpu_dev)
+		return -EOPNOTSUPP;
+	buf->pin = dma_buf_attach(buf->dmabuf, zcrx_cpu_dev);
+	if (IS_ERR(buf->pin))
+		return PTR_ERR(buf->pin);
+
 	ret = dma_buf_vmap_unlocked(buf->dmabuf, &buf->cpu);
-	if (!ret) {
-		ret = zcrx_dmabuf_first_access(buf);
-		if (ret)
-			dma_buf_vunmap_unlocked(buf->dmabuf, &buf->cpu);
-	}
+	if (ret)
+		goto err_pin;
+	ret = zcrx_dmabuf_first_access(buf);
+	if (ret)
+		goto err_vmap;
+	return 0;
+
+err_vmap:
+	dma_buf_vunmap_unlocked(buf->dmabuf, &buf->cpu);
+err_pin:
+	dma_buf_detach(buf->dmabuf, buf->pin);
+	return ret;
+}
+
+/* Let the CPU in, if the exporter does. That it does not is no error, unless it
+ * would have but for memory, a signal, or the moment.
+ */
+static int zcrx_dmabuf_open_cpu(struct zcrx_dmabuf *buf)
+{
+	int ret = zcrx_dmabuf_try_cpu(buf);
+
 	if (!ret)
 		return 0;
-
 	iosys_map_clear(&buf->cpu);
-	return ret == -ENOMEM || ret == -EINTR || ret == -ERESTARTSYS ? ret : 0;
+	switch (ret) {
+	case -ENOMEM:
+	case -EINTR:
+	case -ERESTARTSYS:
+	case -EAGAIN:
+		return ret;
+	}
+	return 0;
+}
+
+static void zcrx_dmabuf_close_cpu(struct zcrx_dmabuf *buf)
+{
+	if (iosys_map_is_null(&buf->cpu))
+		return;
+	dma_buf_vunmap_unlocked(buf->dmabuf, &buf->cpu);
+	dma_buf_detach(buf->dmabuf, buf->pin);
 }
 
 static bool zcrx_mem_dmabuf_cpu_ready(struct zcrx_mem *mem)
@@ -92,29 +152,58 @@ static int zcrx_dmabuf_copy(struct zcrx_dmabuf *buf, u64 off,
 	return done == len ? 0 : -EFAULT;
 }
 
+static int zcrx_dmabuf_access(struct zcrx_dmabuf *buf, u64 off,
+			      struct sk_buff *skb, int skb_off, int len)
+{
+	int ret, end;
+
+	ret = dma_buf_begin_cpu_access(buf->dmabuf, DMA_BIDIRECTIONAL);
+	if (ret)
+		return ret;
+	ret = zcrx_dmabuf_copy(buf, off, skb, skb_off, len);
+	end = dma_buf_end_cpu_access(buf->dmabuf, DMA_BIDIRECTIONAL);
+	return ret ?: end;
+}
+
 /* One at a time: the begin of another would discard what is still in the cache
- * of a CPU that is not coherent with the device.
+ * of a CPU that is not coherent with the device. A fence that came since the last
+ * look is waited for, as begin does.
  */
 static int zcrx_mem_dmabuf_copy_in(struct zcrx_mem *mem, u64 off,
 				   struct sk_buff *skb, int skb_off, int len)
 {
 	struct zcrx_dmabuf *buf = mem->buf;
-	int ret, end;
+	int ret;
 
-	mutex_lock(&buf->cpu_lock);
-	ret = dma_buf_begin_cpu_access(buf->dmabuf, DMA_BIDIRECTIONAL);
-	if (!ret) {
-		ret = zcrx_dmabuf_copy(buf, mem->off + off, skb, skb_off, len);
-		end = dma_buf_end_cpu_access(buf->dmabuf, DMA_BIDIRECTIONAL);
-		ret = ret ?: end;
-	}
+	if (mutex_lock_interruptible(&buf->cpu_lock))
+		return -EINTR;
+	ret = zcrx_dmabuf_access(buf, mem->off + off, skb, skb_off, len);
 	mutex_unlock(&buf->cpu_lock);
-	return ret == -ERESTARTSYS ? -EINTR : ret;
+
+	switch (ret) {
+	case 0:
+	case -ENOMEM:
+		return ret;
+	case -EINTR:
+	case -ERESTARTSYS:
+	case -EAGAIN:
+		return -EINTR;
+	}
+	return -EFAULT;
 }
 
 /*
  * For the device
  */
+
+/* What the CPU writes as well is the device's and the CPU's, in turn: syncs in
+ * either direction are in order.
+ */
+static enum dma_data_direction zcrx_dmabuf_dir(const struct zcrx_dmabuf *buf)
+{
+	return iosys_map_is_set(&buf->cpu) ? DMA_BIDIRECTIONAL :
+					     DMA_FROM_DEVICE;
+}
 
 static int zcrx_dmabuf_attach(struct zcrx_dmabuf *buf, struct device *dev)
 {
@@ -131,7 +220,7 @@ static int zcrx_dmabuf_attach(struct zcrx_dmabuf *buf, struct device *dev)
 	if (IS_ERR(attach))
 		return PTR_ERR(attach);
 
-	sgt = dma_buf_map_attachment_unlocked(attach, DMA_FROM_DEVICE);
+	sgt = dma_buf_map_attachment_unlocked(attach, zcrx_dmabuf_dir(buf));
 	if (IS_ERR(sgt)) {
 		dma_buf_detach(buf->dmabuf, attach);
 		return PTR_ERR(sgt);
@@ -166,7 +255,7 @@ static void zcrx_mem_dmabuf_unmap(struct zcrx_mem *mem, struct device *dev)
 	if (--buf->maps)
 		return;
 	dma_buf_unmap_attachment_unlocked(buf->attach, buf->sgt,
-					  DMA_FROM_DEVICE);
+					  zcrx_dmabuf_dir(buf));
 	dma_buf_detach(buf->dmabuf, buf->attach);
 	buf->attach = NULL;
 	buf->sgt = NULL;
@@ -178,8 +267,7 @@ static void zcrx_mem_dmabuf_unmap(struct zcrx_mem *mem, struct device *dev)
 
 static void zcrx_dmabuf_free(struct zcrx_dmabuf *buf)
 {
-	if (iosys_map_is_set(&buf->cpu))
-		dma_buf_vunmap_unlocked(buf->dmabuf, &buf->cpu);
+	zcrx_dmabuf_close_cpu(buf);
 	dma_buf_put(buf->dmabuf);
 	mutex_destroy(&buf->cpu_lock);
 	kfree(buf);
@@ -286,8 +374,8 @@ static const struct zcrx_mem_ops zcrx_mem_dmabuf_ops = {
  * @reg: the checked registration: addr is an offset into the dma-buf
  *
  * Return: 0, -EINVAL (not within the dma-buf), -EBADF or -EINVAL (not a
- * dma-buf's fd), -ENOMEM, -EINTR or -ERESTARTSYS (a signal, while others use
- * it).
+ * dma-buf's fd), -ENOMEM, -EAGAIN, -EINTR or -ERESTARTSYS (others use it, and it
+ * does not wait, or was interrupted).
  */
 int zcrx_mem_import_dmabuf(struct zcrx_mem *mem, struct zcrx_ifq *ifq,
 			   const struct io_uring_zcrx_area_reg *reg)

@@ -60,7 +60,7 @@ void zcrx_queue_unbind(struct zcrx_queue *queue)
 
 	zcrx_ifq_unmap(queue->ifq);
 	netdev_put(queue->netdev, &queue->netdev_tracker);
-	queue->netdev = NULL;
+	WRITE_ONCE(queue->netdev, NULL);
 }
 
 static int zcrx_queue_try_close(struct zcrx_queue *queue)
@@ -172,13 +172,13 @@ int zcrx_queue_open(struct zcrx_queue *queue, struct net_device *netdev,
 	rtnl_lock();
 	queue->rxq = rxq;
 	queue->ifindex = netdev->ifindex;
-	queue->netdev = netdev;
+	WRITE_ONCE(queue->netdev, netdev);
 	netdev_hold(netdev, &queue->netdev_tracker, GFP_KERNEL);
 
 	ret = netif_mp_open_rxq(netdev, rxq, &params, &extack);
 	if (ret) {
 		netdev_put(netdev, &queue->netdev_tracker);
-		queue->netdev = NULL;
+		WRITE_ONCE(queue->netdev, NULL);
 	}
 	if (!ret)
 		zcrx_queue_check_size(queue);

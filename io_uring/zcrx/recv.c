@@ -192,6 +192,7 @@ static int zcrx_recv_one(struct zcrx_recv_args *args, struct sk_buff *skb,
 	skb_walk_frags(skb, frag_iter) {
 		int size = frag_iter->len;
 		int from = off + done - start;
+		struct sk_buff *outer = args->head;
 
 		if (done == len || args->err)
 			return done;
@@ -199,10 +200,10 @@ static int zcrx_recv_one(struct zcrx_recv_args *args, struct sk_buff *skb,
 		if (from >= size)
 			continue;
 
-		args->head = skb;
+		args->head = outer ?: skb;
 		done += zcrx_recv_one(args, frag_iter, from,
 				      min(len - done, size - from));
-		args->head = NULL;
+		args->head = outer;
 	}
 
 	if (WARN_ON_ONCE(done < len && !args->err))
@@ -303,7 +304,7 @@ static int zcrx_recv(struct io_kiocb *req, struct zcrx_ifq *ifq,
 	if (likely(READ_ONCE(sk->sk_prot)->recvmsg == tcp_recvmsg))
 		ret = zcrx_recv_pass(&args, sk, zc);
 	release_sock(sk);
-	zc->looked = true;
+	zc->looked |= !args.stopped_early;
 
 	if (args.delivered)
 		atomic64_add(args.delivered, &ifq->counters.delivered);

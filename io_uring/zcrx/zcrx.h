@@ -202,7 +202,7 @@ struct zcrx_ifq {
 
 	struct zcrx_counters	counters ____cacheline_aligned_in_smp;
 
-	struct mutex		lock;		/* mapping, list of queues */
+	struct mutex		lock;		/* mapping, the lists below */
 	bool			mapped;		/* lock; areas mapped for dev */
 	struct device		*dev;		/* reference held; NULL: NODEV */
 	struct list_head	queues;		/* lock */

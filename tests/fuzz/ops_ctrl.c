@@ -110,10 +110,11 @@ int op_add_area(struct prng *p)
 	begin(p, &ctrl, &ring, ZCRX_CTRL_ADD_AREA);
 	q = pick_ifq(ring, p);
 	ctrl.zcrx_id = q->id;
-	which = prng_below(p, q->nic || prng_chance(p, 10) ? NR_AREAS : 2);
+	which = prng_below(p, q->nic || prng_chance(p, 30) ? NR_AREAS : 2);
 	if (q->nic)
 		which = nic_area(which);
 	area_describe(&model.area[which], &area);
+	vary_area(p, &area, true);
 	ctrl.zc_area.area_ptr = (uintptr_t)&area;
 	if (prng_chance(p, 30))
 		spoil_area(p, &area);

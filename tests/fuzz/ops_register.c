@@ -6,6 +6,7 @@
  * that they cannot be had: what lies behind is the fuzzer's own.
  */
 #include <errno.h>
+#include <linux/io_uring/zcrx_ext.h>
 #include <net/if.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -41,6 +42,20 @@ static __u64 spoilt_len(struct prng *p, __u64 len)
 	default:
 		return too_long[prng_below(p, 7)];
 	}
+}
+
+void vary_area(struct prng *p, struct io_uring_zcrx_area_reg *area, bool added)
+{
+	__u64 pages = area->len / FUZZ_PAGE;
+
+	if (area->flags & IORING_ZCRX_AREA_DMABUF && prng_chance(p, 50)) {
+		__u64 from = prng_below(p, pages);
+
+		area->addr = from * FUZZ_PAGE;
+		area->len = (1 + prng_below(p, pages - from)) * FUZZ_PAGE;
+	}
+	if (added && prng_chance(p, 20))
+		area->flags |= IORING_ZCRX_AREA_FALLBACK;
 }
 
 void spoil_area(struct prng *p, struct io_uring_zcrx_area_reg *area)
@@ -254,8 +269,7 @@ int op_register(struct prng *p)
 {
 	struct fuzz_ring *ring = pick_ring(p);
 	struct fuzz_ifq *q = place(ring, p);
-	/* dma-bufs are refused without a NIC: seldom */
-	unsigned int which = prng_below(p, prng_chance(p, 90) ? 2 : NR_AREAS);
+	unsigned int which = prng_below(p, prng_chance(p, 75) ? 2 : NR_AREAS);
 	struct registration r;
 	unsigned int nr = 1;
 	void *arg = &r.reg.ifq;
@@ -265,6 +279,7 @@ int op_register(struct prng *p)
 		return -ENOMEM;
 	fill_in(p, &r, 0, 0, &model.area[which], prng_chance(p, 40));
 	r.reg.ifq.flags = ZCRX_REG_NODEV;
+	vary_area(p, &r.reg.area, false);
 	if (prng_chance(p, 45))
 		spoil_registration(p, &r);
 	if (prng_chance(p, 3))

@@ -16,6 +16,7 @@
 #include "../kernel/zcrx_blind.h"
 #include "lib/netdev.h"
 #include "lib/nic.h"
+#include "lib/senders.h"
 #include "lib/wire.h"
 #include "queue.h"
 #include "tcp.h"
@@ -25,6 +26,7 @@
 #define STREAM_LEN	(64 * MIB)
 /* Each buffer goes round several times. */
 #define AREA_LEN	(8 * MIB)
+#define FALLBACK_LEN	(4 * MIB)
 #define PAGE		4096
 #define MTU		1500
 
@@ -67,6 +69,12 @@ static __u32 blind_refused(int blind)
 	struct zcrx_blind_stats stats = blind_stats(blind);
 
 	return stats.vmaps + stats.mmaps + stats.cpu_accesses;
+}
+
+/* A registration asks whether the CPU may, once, and takes no for an answer. */
+static bool blind_untouched(int blind)
+{
+	return blind_refused(blind) == 1 && blind_stats(blind).vmaps == 1;
 }
 
 /* Waits until no device has anything of it. */
@@ -218,7 +226,7 @@ FIXTURE_TEARDOWN(blind)
 {
 	zc_close(&self->zc);
 	EXPECT_EQ(0, blind_wait_unused(self->blind));
-	EXPECT_EQ(0, blind_refused(self->blind));
+	EXPECT_TRUE(blind_untouched(self->blind));
 	close(self->blind);
 	EXPECT_EQ(0, netdev_wait_no_pools(self->ifindex, WIRE_PATIENCE_MS));
 	EXPECT_EQ(0, nic_change_mtus(WIRE_IF, variant->mtu, MTU));
@@ -272,6 +280,17 @@ static int receive_blindly(struct receiver *rx, int blind)
 	return ret;
 }
 
+/* What is copied is read where it lies: all of it, but for breaks to give back. */
+static int receive_with_fallback(struct receiver *rx)
+{
+	int ret;
+
+	do {
+		ret = receive_all(rx);
+	} while (ret == -ENOMEM);
+	return ret;
+}
+
 TEST_F_TIMEOUT(blind, stream_completes_untouched, TIMEOUT)
 {
 	struct wire wire;
@@ -292,7 +311,7 @@ TEST_F_TIMEOUT(blind, stream_completes_untouched, TIMEOUT)
 	EXPECT_EQ(0, zc_fdinfo(&self->zc, "copied"));
 	EXPECT_EQ(STREAM_LEN, zc_fdinfo(&self->zc, "delivered"));
 	EXPECT_EQ(0, zc_fdinfo(&self->zc, "invalid"));
-	EXPECT_EQ(0, blind_refused(self->blind));
+	EXPECT_TRUE(blind_untouched(self->blind));
 	/* not mapped anew for each buffer */
 	EXPECT_EQ(1, blind_stats(self->blind).mappings);
 	EXPECT_EQ(0, wire_close(&wire));
@@ -323,14 +342,61 @@ TEST_F_TIMEOUT(blind, no_way_in_for_a_copy, TIMEOUT)
 	EXPECT_EQ(-ENOMEM, cqe->res);
 	EXPECT_EQ(0, cqe->flags & IORING_CQE_F_MORE);
 	EXPECT_EQ(0, zc_fdinfo(&self->zc, "copied"));
+	EXPECT_EQ(1, zc_fdinfo(&self->zc, "failed_no_access"));
 	EXPECT_EQ(0, zc_fdinfo(&self->zc, "held"));
-	EXPECT_EQ(0, blind_refused(self->blind));
+	EXPECT_TRUE(blind_untouched(self->blind));
 
 	EXPECT_EQ(sizeof(hello), recv(sock, buf, sizeof(buf), MSG_DONTWAIT));
 	EXPECT_EQ(0, memcmp(buf, hello, sizeof(hello)));
 	close(sock);
 	close(sender);
 	close(listener);
+}
+
+/* Unless there is an area for it, which the NIC gets nothing of. */
+TEST_F_TIMEOUT(blind, fallback, TIMEOUT)
+{
+	struct receiver rx = { .zc = &self->zc, .stream = &stream };
+	const struct zc *zc = &self->zc;
+	struct area area, odd;
+	const char *failed;
+	uint64_t token;
+	struct wire wire;
+
+	/* of what the CPU cannot write to there is no use */
+	odd = self->zc.areas[0];
+	odd.fallback = true;
+	EXPECT_EQ(-EOPNOTSUPP, zc_add_area(&self->zc, &odd, NULL));
+
+	ASSERT_EQ(0, area_open(&area, AREA_USER, FALLBACK_LEN, &failed));
+	area.fallback = true;
+	ASSERT_EQ(0, zc_add_area(&self->zc, &area, &token));
+	EXPECT_EQ(1ull << IORING_ZCRX_AREA_SHIFT, token);
+
+	ASSERT_EQ(0, wire_open_with(&wire, LOOPBACK_V4, &stream, STREAM_LEN,
+				    false, send_over_loopback));
+	rx.sock = wire.sock;
+	/* zc_data() finds nothing of it in the other area */
+	memset(self->zc.areas[0].base, 0, AREA_LEN);
+	EXPECT_EQ(RECEIVE_END, receive_with_fallback(&rx));
+	EXPECT_EQ(STREAM_LEN, rx.bytes);
+	EXPECT_EQ(STREAM_LEN, zc_fdinfo(zc, "bytes_device"));
+	EXPECT_EQ(0, zc_fdinfo(zc, "failed_no_access"));
+	EXPECT_EQ(0, wire_close(&wire));
+
+	/* the NIC's own payload is where it was before */
+	ASSERT_EQ(0, wire_open(&wire, variant->addr, &stream, STREAM_LEN,
+			       false));
+	self->rx = (struct receiver) {
+		.zc = &self->zc,
+		.sock = wire.sock,
+		.stream = &stream,
+	};
+	ASSERT_EQ(RECEIVE_END, receive_blindly(&self->rx, self->blind));
+	EXPECT_EQ(STREAM_LEN, self->rx.bytes);
+	EXPECT_EQ(STREAM_LEN, zc_fdinfo(zc, "delivered"));
+	EXPECT_EQ(STREAM_LEN, zc_fdinfo(zc, "copied"));
+	EXPECT_EQ(0, wire_close(&wire));
 }
 
 TEST_HARNESS_MAIN

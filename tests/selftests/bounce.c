@@ -2,8 +2,8 @@
 /*
  * A NIC that cannot reach the memory: its DMA goes through swiotlb's buffers, as
  * in confidential VMs, and the payload is copied from there. That is slow, and
- * right, for memory of the process; no CPU copies into a dma-buf, so that is
- * refused. Where nothing bounces both are received into.
+ * right, for memory of the process; nobody makes such a copy for a dma-buf, so
+ * that is refused. Where nothing bounces both are received into.
  *
  * tests/check runs it a second time where everything bounces.
  */

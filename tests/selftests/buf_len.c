@@ -266,6 +266,7 @@ FIXTURE_TEARDOWN(ring)
 	EXPECT_EQ(0, nic_set_mtus(WIRE_IF, 1500));
 	zc_close(&self->zc);
 	EXPECT_EQ(0, pins_wait(0, WIRE_PATIENCE_MS));
+	EXPECT_EQ(0, meminfo_set_huge_pages(0));
 }
 
 /* However the NIC sets its queue up anew, it does so with large buffers. */
@@ -335,6 +336,46 @@ TEST_F_TIMEOUT(ring, more_areas, TIMEOUT)
 	EXPECT_EQ(NR_BUFFERS, zc_fdinfo(&self->zc, "buffers"));
 	EXPECT_EQ(0, add_area(&self->zc, AREA_THP, 2 * HUGE));
 	EXPECT_EQ((__s64)(NR_BUFFERS + 2 * HUGE / (16 * KIB)),
+		  zc_fdinfo(&self->zc, "buffers"));
+	expect_stream(_metadata, &self->zc, &longest);
+}
+
+/* All that counts is the range, and not what lies behind it. */
+TEST_F_TIMEOUT(ring, part_of_a_dmabuf, TIMEOUT)
+{
+	static const struct {
+		size_t off, len;
+		bool fallback;
+		int ret;
+	} part[] = {
+		{ 0, 64 * KIB, false, 0 },
+		{ 64 * KIB + PAGE, 64 * KIB, false, 0 },
+		{ HUGE - 16 * KIB, 16 * KIB, false, 0 },
+		{ 0, 64 * KIB + PAGE, false, -ERANGE },
+		{ 0, 16 * KIB - PAGE, false, -ERANGE },
+		{ HUGE - PAGE, PAGE, false, -ERANGE },
+		{ 0, 64 * KIB + PAGE, true, -ERANGE },
+		{ 0, PAGE, true, -ERANGE },
+		{ 1024 * KIB, 64 * KIB, true, 0 },
+	};
+	struct area whole, range;
+	const char *failed;
+	__u32 longest;
+	size_t i;
+
+	ASSERT_EQ(0, meminfo_set_huge_pages(1));
+	ASSERT_EQ(0, area_open(&whole, AREA_UDMABUF_HUGETLB, HUGE, &failed));
+	for (i = 0; i < ARRAY_SIZE(part); i++) {
+		ASSERT_EQ(0, area_open_range(&range, &whole, part[i].off,
+					     part[i].len));
+		range.fallback = part[i].fallback;
+		EXPECT_EQ(part[i].ret, zc_add_area(&self->zc, &range, NULL))
+			TH_LOG("%zu from %zu", part[i].len, part[i].off);
+		if (part[i].ret)
+			area_close(&range);
+	}
+	area_close(&whole);
+	EXPECT_EQ((__s64)(NR_BUFFERS + 4 + 4 + 1 + 4),
 		  zc_fdinfo(&self->zc, "buffers"));
 	expect_stream(_metadata, &self->zc, &longest);
 }

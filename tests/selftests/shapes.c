@@ -44,7 +44,6 @@ static struct rawtcp_looks looks;
 
 /* A stream of odd shape, and an ordinary one beside it. */
 struct pair {
-	enum area_kind kind;
 	const char *addr;
 	unsigned int ifindex;
 	struct live live;
@@ -77,7 +76,6 @@ static const char *pair_open(struct pair *pair, enum area_kind kind,
 			     const char *addr)
 {
 	stream_init(&stream, 17);
-	pair->kind = kind;
 	pair->addr = addr;
 	pair->ifindex = if_nametoindex(WIRE_IF);
 	if (queue_wait_free(pair->ifindex, WIRE_RXQ, WIRE_PATIENCE_MS))
@@ -142,7 +140,7 @@ static int shape_open(struct pair *pair, const char *addr, __u64 len,
 	return zc_recv(&pair->live.zc, pair->wire.sock, 0, 1);
 }
 
-/* Takes by recv() what there is, as the area cannot be written. */
+/* Takes by recv() what there is, as no buffer of the area can be written. */
 static int take_readable(struct receiver *rx, __u64 *by_recv)
 {
 	static char buf[64 * KIB];
@@ -212,15 +210,15 @@ static bool uncopied(const struct pair *pair)
 }
 
 /*
- * Or did that much or more of it come on queue 0? User memory is then written
- * by the CPU, as far as it has room, and a dma-buf is not.
+ * Or did that much or more of it come on queue 0? The CPU then writes to the area, as
+ * far as it has room.
  */
 static bool copied(const struct pair *pair, __u64 len)
 {
 	__u64 by_cpu = zc_fdinfo(&pair->live.zc, "copied");
 
-	return by_cpu + pair->by_recv >= len && queue_0() > pair->queue_0 &&
-	       (pair->kind == AREA_USER) == (by_cpu > 0);
+	return by_cpu > 0 && by_cpu + pair->by_recv >= len &&
+	       queue_0() > pair->queue_0;
 }
 
 FIXTURE(shapes)

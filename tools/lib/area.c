@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
+#include <linux/io_uring/zcrx_ext.h>
 #include <linux/mman.h>
 #include <stdint.h>
 #include <string.h>
@@ -105,7 +106,10 @@ void area_describe(const struct area *area,
 	if (area->dmabuf_fd >= 0) {
 		reg->flags = IORING_ZCRX_AREA_DMABUF;
 		reg->dmabuf_fd = area->dmabuf_fd;
+		reg->addr = area->dmabuf_off;
 	} else {
 		reg->addr = (uintptr_t)area->base;
 	}
+	if (area->fallback)
+		reg->flags |= IORING_ZCRX_AREA_FALLBACK;
 }

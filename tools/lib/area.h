@@ -2,6 +2,7 @@
 #ifndef LIB_AREA_H
 #define LIB_AREA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct io_uring_zcrx_area_reg;
@@ -33,6 +34,8 @@ struct area {
 	void *base;
 	size_t len;
 	int dmabuf_fd;	/* -1 for memory of the process */
+	size_t dmabuf_off;	/* where in the dma-buf the area starts */
+	bool fallback;	/* for copies alone */
 };
 
 /*
@@ -44,7 +47,14 @@ int area_open(struct area *area, enum area_kind kind, size_t len,
 	      const char **failed);
 void area_close(struct area *area);
 
-/* Fills in what registers the whole of the area. */
+/*
+ * A part of a dma-buf as an area of its own, which is closed by itself. off and
+ * len must be multiples of the page size. Returns 0 or -errno.
+ */
+int area_open_range(struct area *range, const struct area *whole, size_t off,
+		    size_t len);
+
+/* Fills in what registers all of the area. */
 void area_describe(const struct area *area,
 		   struct io_uring_zcrx_area_reg *reg);
 

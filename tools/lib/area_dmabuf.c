@@ -172,6 +172,30 @@ static int open_heap(struct area *area, const char **failed)
 	return 0;
 }
 
+int area_open_range(struct area *range, const struct area *whole, size_t off,
+		    size_t len)
+{
+	int ret;
+
+	*range = (struct area) {
+		.kind = whole->kind,
+		.len = len,
+		.dmabuf_off = whole->dmabuf_off + off,
+		.dmabuf_fd = fcntl(whole->dmabuf_fd, F_DUPFD_CLOEXEC, 0),
+	};
+	if (range->dmabuf_fd < 0)
+		return -errno;
+
+	range->base = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED,
+			   range->dmabuf_fd, range->dmabuf_off);
+	if (range->base == MAP_FAILED) {
+		ret = -errno;
+		close(range->dmabuf_fd);
+		return ret;
+	}
+	return 0;
+}
+
 int area_open_fd(struct area *area, const char **failed)
 {
 	switch (area->kind) {
