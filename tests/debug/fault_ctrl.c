@@ -273,6 +273,9 @@ static const struct fault_step map_steps[] = {
 static const struct fault_step dmabuf_steps[] = {
 	{ "dma_buf_get", { EBADF } },
 	{ "dma_buf_attach", { ENOMEM } },
+	{ "dma_buf_vmap_unlocked", { ENOMEM } },
+	{ "dma_buf_begin_cpu_access", { ENOMEM } },
+	{ "dma_buf_end_cpu_access", { ENOMEM } },
 	{ "dma_buf_map_attachment_unlocked", { ENOMEM } },
 	{ "iommu_map_sg", { ENOMEM } },
 	{ "net_mp_niov_set_dma_addr", { EFAULT, FAULT_ALIKE } },

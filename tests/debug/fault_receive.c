@@ -26,6 +26,13 @@ static const struct fault_step copies[] = {
 	{ }
 };
 
+static const struct fault_step dmabuf_copies[] = {
+	{ "zcrx_mem_dmabuf_copy_in", { EFAULT } },
+	{ "dma_buf_begin_cpu_access", { ENOMEM } },
+	{ "dma_buf_end_cpu_access", { ENOMEM } },
+	{ }
+};
+
 /* In softirqs, for want of which the NIC drops frames or takes them later. */
 static const struct fault_step split_frames[] = {
 	{ "napi_alloc_skb", { FAULT_OPTIONAL, FAULT_ALIKE } },
@@ -51,6 +58,10 @@ static const struct fault_step memory[] = {
 
 static const struct fault_step *const nodev_steps[] = {
 	post, copies, whole_frames, memory, NULL
+};
+
+static const struct fault_step *const nodev_heap_steps[] = {
+	post, dmabuf_copies, NULL
 };
 
 static const struct fault_step *const nic_steps[] = {
@@ -118,6 +129,14 @@ FIXTURE_VARIANT_ADD(fault, nodev)
 	.kind = AREA_USER,
 	.nodev = true,
 	.steps = nodev_steps,
+};
+
+FIXTURE_VARIANT_ADD(fault, nodev_heap)
+{
+	.name = "receive-nodev-heap",
+	.kind = AREA_HEAP,
+	.nodev = true,
+	.steps = nodev_heap_steps,
 };
 
 FIXTURE_VARIANT_ADD(fault, nic_user)

@@ -78,6 +78,9 @@ static const struct fault_step dma_pages[] = {
 static const struct fault_step dma_dmabuf[] = {
 	{ "dma_buf_get", { EBADF } },
 	{ "dma_buf_attach", { ENOMEM } },
+	{ "dma_buf_vmap_unlocked", { ENOMEM } },
+	{ "dma_buf_begin_cpu_access", { ENOMEM } },
+	{ "dma_buf_end_cpu_access", { ENOMEM } },
 	{ "dma_buf_map_attachment_unlocked", { ENOMEM } },
 	{ "iommu_map_sg", { ENOMEM } },
 	{ }

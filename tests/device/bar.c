@@ -147,7 +147,7 @@ FIXTURE_SETUP(bar)
 FIXTURE_TEARDOWN(bar)
 {
 	EXPECT_EQ(0, window_wait_unused(self->window));
-	EXPECT_EQ(0, window_refused(self->window));
+	EXPECT_TRUE(window_untouched(self->window, 1));
 	EXPECT_EQ(0, window_stats(self->window).valid_pfns);
 	EXPECT_EQ(0, bar_check_around(OFFSET, LEN));
 	close(self->window);

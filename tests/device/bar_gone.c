@@ -66,7 +66,7 @@ FIXTURE_TEARDOWN(gone)
 				     WIRE_PATIENCE_MS));
 	EXPECT_EQ(0, netdev_wait_no_pools(self->ifindex, WIRE_PATIENCE_MS));
 	EXPECT_EQ(0, window_wait_unused(self->window));
-	EXPECT_EQ(0, window_refused(self->window));
+	EXPECT_TRUE(window_untouched(self->window, 2));
 	EXPECT_EQ(0, bar_check_around(OFFSET, LEN));
 	close(self->window);
 

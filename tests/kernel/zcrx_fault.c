@@ -59,6 +59,9 @@ static struct fault_site fault_sites[] = {
 	{ .name = "net_mp_niov_set_dma_addr", .how = FAULT_TRUE },
 	{ .name = "dma_buf_get", .err = -EBADF },
 	{ .name = "dma_buf_attach", .err = -ENOMEM },
+	{ .name = "dma_buf_vmap_unlocked", .err = -ENOMEM },
+	{ .name = "dma_buf_begin_cpu_access", .err = -ENOMEM },
+	{ .name = "dma_buf_end_cpu_access", .err = -ENOMEM },
 	{ .name = "dma_buf_map_attachment_unlocked", .err = -ENOMEM },
 	{ .name = "dma_alloc_attrs", .how = FAULT_NONE },
 	/* the queue's restart */
@@ -78,6 +81,7 @@ static struct fault_site fault_sites[] = {
 	/* receive */
 	{ .name = "zcrx_post", .err = -ENOSPC },
 	{ .name = "zcrx_mem_user_copy_in", .err = -EFAULT },
+	{ .name = "zcrx_mem_dmabuf_copy_in", .err = -EFAULT },
 	{ .name = "zcrx_area_take_free", .how = FAULT_NONE },
 	{ .name = "zcrx_alloc_netmems", .how = FAULT_NONE, .any = true },
 	{ .name = "zcrx_rq_fill_pool", .how = FAULT_NONE, .any = true },

@@ -119,14 +119,14 @@ static int receive_stream(struct zc *zc, unsigned int rxq)
 	return peer || rx.bytes != STREAM_LEN ? -EPROTO : 0;
 }
 
-/* How many bytes of the dma-buf from from to to are not what they were. */
-static size_t changed(const struct area *whole, size_t from, size_t to)
+/* How many bytes of that part of the dma-buf are not what they were. */
+static size_t changed(const struct area *whole, size_t start, size_t end)
 {
 	const unsigned char *at = whole->base;
 	size_t nr = 0;
 
-	for (; from < to; from++)
-		nr += at[from] != GUARD;
+	for (; start < end; start++)
+		nr += at[start] != GUARD;
 	return nr;
 }
 
@@ -134,7 +134,7 @@ static size_t changed(const struct area *whole, size_t from, size_t to)
  * Devices that are attached to the dma-buf: the NIC, and one that stands in for the
  * CPU. -1 if that is not to be found.
  */
-static int attached(void)
+static int nr_attached(void)
 {
 	FILE *f = fopen("/sys/kernel/debug/dma_buf/bufinfo", "re");
 	bool ours = false;
@@ -160,7 +160,7 @@ static int wait_detached(void)
 	int waited;
 
 	for (waited = 0; waited < WIRE_PATIENCE_MS; waited += 10) {
-		if (!attached())
+		if (!nr_attached())
 			return 0;
 		nanosleep(&ms10, NULL);
 	}
@@ -221,14 +221,14 @@ TEST_F_TIMEOUT(ranges, of_one_dmabuf, TIMEOUT)
 	ASSERT_EQ(0, bind_range(zc, &self->whole, part[0].from,
 				part[0].to - part[0].from));
 	self->bound = true;
-	EXPECT_EQ(2, attached());
+	EXPECT_EQ(2, nr_attached());
 	for (i = 1; i < ARRAY_SIZE(part); i++) {
 		struct area range;
 
 		ASSERT_EQ(0, area_open_range(&range, &self->whole, part[i].from,
 					     part[i].to - part[i].from));
 		ASSERT_EQ(0, zc_add_area(zc, &range, NULL));
-		EXPECT_EQ(2, attached());
+		EXPECT_EQ(2, nr_attached());
 	}
 
 	EXPECT_EQ(0, receive_stream(zc, WIRE_RXQ));

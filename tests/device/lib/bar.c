@@ -102,6 +102,12 @@ __u32 window_refused(int window)
 	return stats.vmaps + stats.mmaps + stats.cpu_accesses;
 }
 
+bool window_untouched(int window, __u32 registrations)
+{
+	return window_refused(window) <= registrations &&
+	       window_refused(window) == window_stats(window).vmaps;
+}
+
 int window_wait_unused(int window)
 {
 	struct zcrx_bar_stats stats;

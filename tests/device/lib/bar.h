@@ -3,6 +3,7 @@
 #define TESTS_BAR_H
 
 #include <linux/types.h>
+#include <stdbool.h>
 
 #include "../../kernel/zcrx_bar.h"
 #include "area.h"
@@ -31,6 +32,12 @@ struct zcrx_bar_stats window_stats(int window);
 
 /* How often the CPU was refused something. */
 __u32 window_refused(int window);
+
+/*
+ * Nothing was asked of it for the CPU but whether it may, by so many registrations at
+ * most: each does once, and takes no for an answer.
+ */
+bool window_untouched(int window, __u32 registrations);
 
 /* Waits until no device has anything of it. Returns 0 or -ETIMEDOUT. */
 int window_wait_unused(int window);

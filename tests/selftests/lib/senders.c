@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "senders.h"
+#include "sh.h"
 #include "tcp.h"
 
 #define KIB		1024
@@ -190,6 +191,17 @@ int send_fast_open(void *arg)
 	if (ret)
 		return failed("send", ret);
 	return finish(fd);
+}
+
+int set_fast_open(bool always)
+{
+	/* client and server, and neither with a cookie nor a socket option */
+	unsigned int flags = always ? 0x607 : 1;
+
+	return sh("echo %u >/proc/sys/net/ipv4/tcp_fastopen && "
+		  "ip netns exec peer "
+		  "sh -c 'echo %u >/proc/sys/net/ipv4/tcp_fastopen'",
+		  flags, flags);
 }
 
 int send_and_check_answer(void *arg)

@@ -2,6 +2,8 @@
 #ifndef TESTS_SENDERS_H
 #define TESTS_SENDERS_H
 
+#include <stdbool.h>
+
 #include "peer.h"
 
 /*
@@ -31,8 +33,14 @@ int send_smallest_segments(void *job);
 #define ON_DEMAND_LEN	20
 int send_on_demand(void *job);
 
-/* The first bytes come with the SYN. */
+/* The first bytes come with the SYN, if set_fast_open() allows it. */
 int send_fast_open(void *job);
+
+/*
+ * TCP Fast Open for all sockets on either side, and without cookies; or as the
+ * kernel has it by default. Returns 0 or -errno.
+ */
+int set_fast_open(bool always);
 
 /*
  * Shuts its direction, and then expects ANSWER_LEN bytes of the same stream
