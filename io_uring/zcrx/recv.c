@@ -152,6 +152,14 @@ static int zcrx_recv_readable(const struct sk_buff *skb, int off)
 	return end - off;
 }
 
+/* Not part of the loop that delivers what needs no copy. */
+static noinline int zcrx_recv_copy(struct zcrx_recv_args *args,
+				   struct sk_buff *skb, int off, int len)
+{
+	return zcrx_copy(args, skb, off,
+			 min(len, zcrx_recv_readable(skb, off)));
+}
+
 /* Deliver @len bytes of @skb from @off. Returns how many were, with the reason
  * in args->err if that is fewer.
  */
@@ -164,8 +172,7 @@ static int zcrx_recv_one(struct zcrx_recv_args *args, struct sk_buff *skb,
 	int i;
 
 	if (off < start)
-		done = zcrx_copy(args, skb, off,
-				 min(len, zcrx_recv_readable(skb, off)));
+		done = zcrx_recv_copy(args, skb, off, len);
 
 	for (i = 0; i < skb_shinfo(skb)->nr_frags; i++) {
 		const skb_frag_t *frag = &skb_shinfo(skb)->frags[i];
@@ -184,9 +191,8 @@ static int zcrx_recv_one(struct zcrx_recv_args *args, struct sk_buff *skb,
 			done += zcrx_recv_niov(args, skb_frag_net_iov(frag),
 					       skb_frag_off(frag) + from, part);
 		else
-			done += zcrx_copy(args, skb, off + done,
-					  min(len - done,
-					      zcrx_recv_readable(skb, off + done)));
+			done += zcrx_recv_copy(args, skb, off + done,
+					       len - done);
 	}
 
 	skb_walk_frags(skb, frag_iter) {

@@ -23,10 +23,10 @@
 #include "lib/wire.h"
 #include "queue.h"
 
-#define TIMEOUT		120
+#define TIMEOUT		300
 #define MIB		(1024 * 1024)
-#define AREA_LEN	(8 * MIB)
-#define STREAM_LEN	(16 * MIB)
+#define AREA_LEN	(4 * MIB)
+#define STREAM_LEN	(8 * MIB)
 #define GUARD		0xa5
 #define WAIT_MS		300
 
