@@ -243,6 +243,12 @@ static const struct fault_step memory[] = {
 	{ }
 };
 
+/* A dma-buf is mapped for the CPU: page by page, with what KASAN adds. */
+static const struct fault_step some_memory[] = {
+	{ FAULT_MEMORY, { ENOMEM, EFAULT, FAULT_OPTIONAL, FAULT_ALIKE } },
+	{ }
+};
+
 static const struct fault_step export_steps[] = {
 	{ "get_unused_fd_flags", { EMFILE } },
 	{ "anon_inode_getfile", { ENFILE } },
@@ -301,7 +307,7 @@ static const struct fault_step *const area_nic_walk[] = {
 };
 
 static const struct fault_step *const area_dmabuf_walk[] = {
-	dmabuf_steps, memory, NULL
+	dmabuf_steps, some_memory, NULL
 };
 
 static const struct fault_step *const copy_walk[] = { memory, NULL };

@@ -18,7 +18,7 @@
 #include "../debug/lib/ifq.h"
 #include "queue.h"
 
-#define TIMEOUT		1200
+#define TIMEOUT		3600
 #define AREA_LEN	(2 * 1024 * 1024)
 #define HUGE_PAGES	4
 #define EVERY		8

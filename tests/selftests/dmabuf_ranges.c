@@ -20,7 +20,7 @@
 #include "lib/wire.h"
 #include "queue.h"
 
-#define TIMEOUT		120
+#define TIMEOUT		300
 #define KIB		1024
 #define MIB		(1024 * KIB)
 #define PAGE		4096
