@@ -25,7 +25,7 @@ struct zcrx_dmabuf {
 	struct zcrx_ifq			*ifq;
 	struct dma_buf			*dmabuf;	/* reference held */
 	unsigned int			areas;		/* ifq->lock */
-	unsigned int			maps;		/* ifq->lock; areas that are */
+	unsigned int			maps;		/* ifq->lock; of the areas */
 	struct dma_buf_attachment	*attach;	/* ifq->lock; while maps */
 	struct sg_table			*sgt;		/* ifq->lock; while maps */
 	struct dma_buf_attachment	*pin;		/* while cpu is set */

@@ -29,6 +29,8 @@
 /* with one: the first, and each that is added */
 #define FIRST_LEN	(4 * MIB)
 #define PART_LEN	(2 * MIB)
+/* fewer buffers than the NIC and its pool keep */
+#define SHORT_LEN	(1 * MIB)
 /* in no mapping, and not 0 either */
 #define BAD_PTR		8
 
@@ -333,6 +335,29 @@ TEST_F(ring, limit_of_locked_memory)
 	EXPECT_USAGE(zc, before, FEW);
 	EXPECT_EQ(-ENOMEM, zc_add_area(zc, &page, NULL));
 	EXPECT_USAGE(zc, before, FEW);
+}
+
+/* Not even if it wants more buffers than there are. */
+TEST_F_TIMEOUT(ring, fallback_is_not_the_nics, TIMEOUT)
+{
+	struct receiver rx = { .zc = &self->zc, .stream = &stream };
+	struct area fallback;
+	const char *failed;
+	struct wire wire;
+
+	ASSERT_EQ(0, wire_bind(&self->zc, AREA_USER, SHORT_LEN));
+	ASSERT_EQ(0, area_open(&fallback, AREA_USER, PART_LEN, &failed));
+	fallback.fallback = true;
+	ASSERT_EQ(0, zc_add_area(&self->zc, &fallback, NULL));
+	stream_init(&stream, 76);
+	ASSERT_EQ(0, wire_open(&wire, WIRE_V4, &stream, MIB, false));
+	rx.sock = wire.sock;
+	ASSERT_EQ(RECEIVE_END, receive_all(&rx));
+	EXPECT_EQ(MIB, rx.bytes);
+	EXPECT_ZERO_COPY(&self->zc, MIB);
+	/* all of the fallback, and of the other what is not posted */
+	EXPECT_LE(PART_LEN / PAGE, zc_fdinfo(&self->zc, "free"));
+	EXPECT_EQ(0, wire_close(&wire));
 }
 
 /*
