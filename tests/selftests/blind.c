@@ -155,7 +155,6 @@ FIXTURE(blind)
 	unsigned int ifindex;
 	int blind;
 	struct zc zc;
-	struct receiver rx;
 };
 
 FIXTURE_VARIANT(blind)
@@ -291,22 +290,26 @@ static int receive_with_fallback(struct receiver *rx)
 	return ret;
 }
 
-TEST_F_TIMEOUT(blind, stream_completes_untouched, TIMEOUT)
+/* All of a stream from the peer. */
+static void expect_stream(struct __test_metadata *_metadata, struct zc *zc,
+			  int blind, const char *addr)
 {
+	struct receiver rx = { .zc = zc, .stream = &stream };
 	struct wire wire;
 
+	ASSERT_EQ(0, wire_open(&wire, addr, &stream, STREAM_LEN, false));
+	rx.sock = wire.sock;
+	ASSERT_EQ(RECEIVE_END, receive_blindly(&rx, blind));
+	EXPECT_EQ(STREAM_LEN, rx.bytes);
+	EXPECT_EQ(0, wire_close(&wire));
+}
+
+TEST_F_TIMEOUT(blind, stream_completes_untouched, TIMEOUT)
+{
 	EXPECT_EQ(1, blind_stats(self->blind).attachments);
 	EXPECT_EQ(1, blind_stats(self->blind).mappings);
 
-	ASSERT_EQ(0, wire_open(&wire, variant->addr, &stream, STREAM_LEN,
-			       false));
-	self->rx = (struct receiver) {
-		.zc = &self->zc,
-		.sock = wire.sock,
-		.stream = &stream,
-	};
-	ASSERT_EQ(RECEIVE_END, receive_blindly(&self->rx, self->blind));
-	EXPECT_EQ(STREAM_LEN, self->rx.bytes);
+	expect_stream(_metadata, &self->zc, self->blind, variant->addr);
 
 	EXPECT_EQ(0, zc_fdinfo(&self->zc, "copied"));
 	EXPECT_EQ(STREAM_LEN, zc_fdinfo(&self->zc, "delivered"));
@@ -314,7 +317,6 @@ TEST_F_TIMEOUT(blind, stream_completes_untouched, TIMEOUT)
 	EXPECT_TRUE(blind_untouched(self->blind));
 	/* not mapped anew for each buffer */
 	EXPECT_EQ(1, blind_stats(self->blind).mappings);
-	EXPECT_EQ(0, wire_close(&wire));
 }
 
 /*
@@ -385,18 +387,9 @@ TEST_F_TIMEOUT(blind, fallback, TIMEOUT)
 	EXPECT_EQ(0, wire_close(&wire));
 
 	/* the NIC's own payload is where it was before */
-	ASSERT_EQ(0, wire_open(&wire, variant->addr, &stream, STREAM_LEN,
-			       false));
-	self->rx = (struct receiver) {
-		.zc = &self->zc,
-		.sock = wire.sock,
-		.stream = &stream,
-	};
-	ASSERT_EQ(RECEIVE_END, receive_blindly(&self->rx, self->blind));
-	EXPECT_EQ(STREAM_LEN, self->rx.bytes);
+	expect_stream(_metadata, &self->zc, self->blind, variant->addr);
 	EXPECT_EQ(STREAM_LEN, zc_fdinfo(zc, "delivered"));
 	EXPECT_EQ(STREAM_LEN, zc_fdinfo(zc, "copied"));
-	EXPECT_EQ(0, wire_close(&wire));
 }
 
 TEST_HARNESS_MAIN

@@ -151,7 +151,6 @@ FIXTURE_TEARDOWN(stream)
  */
 static int pretend_unsplit(unsigned int ifindex)
 {
-	static const char license[] = "GPL";
 	const struct bpf_insn insn[] = {
 		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_2,
 		  .imm = WIRE_RXQ + 1 },
@@ -162,25 +161,9 @@ static int pretend_unsplit(unsigned int ifindex)
 		  .imm = TCX_NEXT },
 		{ .code = BPF_JMP | BPF_EXIT },
 	};
-	union bpf_attr load = {
-		.prog_type = BPF_PROG_TYPE_SCHED_CLS,
-		.license = (uintptr_t)license,
-		.insns = (uintptr_t)insn,
-		.insn_cnt = ARRAY_SIZE(insn),
-	};
-	union bpf_attr attach = {
-		.link_create.target_ifindex = ifindex,
-		.link_create.attach_type = BPF_TCX_INGRESS,
-	};
-	int prog, link;
 
-	prog = bpf(BPF_PROG_LOAD, &load);
-	if (prog < 0)
-		return prog;
-	attach.link_create.prog_fd = prog;
-	link = bpf(BPF_LINK_CREATE, &attach);
-	close(prog);
-	return link;
+	return bpf_attach(ifindex, BPF_PROG_TYPE_SCHED_CLS, BPF_TCX_INGRESS,
+			  insn, ARRAY_SIZE(insn));
 }
 
 /* Lets the peer send what is next, and receives just that. Returns 0 or -errno. */

@@ -162,42 +162,20 @@ struct tcx {
 
 static int tcx_open(struct tcx *tcx, unsigned int ifindex, enum want want)
 {
-	static const char license[] = "GPL";
-	static char said[16 * 1024];
 	union bpf_attr create = {
 		.map_type = BPF_MAP_TYPE_ARRAY,
 		.key_size = 4,
 		.value_size = 8,
 		.max_entries = NR_COUNTS,
 	};
-	union bpf_attr load = {
-		.prog_type = BPF_PROG_TYPE_SCHED_CLS,
-		.license = (uintptr_t)license,
-		.log_buf = (uintptr_t)said,
-		.log_size = sizeof(said),
-		.log_level = 1,
-	};
-	union bpf_attr attach = {
-		.link_create.target_ifindex = ifindex,
-		.link_create.attach_type = BPF_TCX_INGRESS,
-	};
 	struct code code = {};
-	int prog;
 
 	tcx->map = bpf(BPF_MAP_CREATE, &create);
 	if (tcx->map < 0)
 		return tcx->map;
 	put_program(&code, want, tcx->map, if_nametoindex(ELSEWHERE));
-	load.insns = (uintptr_t)code.insn;
-	load.insn_cnt = code.nr;
-	prog = bpf(BPF_PROG_LOAD, &load);
-	if (prog < 0) {
-		fprintf(stderr, "# the verifier: %s\n", said);
-		return prog;
-	}
-	attach.link_create.prog_fd = prog;
-	tcx->link = bpf(BPF_LINK_CREATE, &attach);
-	close(prog);
+	tcx->link = bpf_attach(ifindex, BPF_PROG_TYPE_SCHED_CLS,
+			       BPF_TCX_INGRESS, code.insn, code.nr);
 	return tcx->link < 0 ? tcx->link : 0;
 }
 
