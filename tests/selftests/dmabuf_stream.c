@@ -32,8 +32,8 @@ enum { SYN, EARLY, URGENT, BY_QUEUE, UNSPLIT, BY_DEVICE, STRAIGHT, PHASES };
 static const __u64 phase_len[PHASES] = {
 	[SYN]		= 1000,
 	[EARLY]		= 20000,
-	/* all of it before one mark */
-	[URGENT]	= 50000,
+	/* one segment: of more, the first could leave before there is a mark */
+	[URGENT]	= 1000,
 	[BY_QUEUE]	= 200000,
 	[UNSPLIT]	= 200000,
 	[BY_DEVICE]	= 200000,
