@@ -8,7 +8,6 @@
 #include <linux/overflow.h>
 #include <linux/scatterlist.h>
 #include <linux/slab.h>
-#include <linux/uaccess.h>
 #include <linux/vmalloc.h>
 #include <net/page_pool/helpers.h>
 
@@ -24,7 +23,8 @@ static int zcrx_area_check(struct zcrx_ifq *ifq,
 	if (reg->flags & ~ZCRX_AREA_FLAGS)
 		return -EINVAL;
 	/* It is a fallback for others, which come first. */
-	if (reg->flags & IORING_ZCRX_AREA_FALLBACK && !zcrx_ifq_nr_areas(ifq))
+	if (reg->flags & IORING_ZCRX_AREA_FALLBACK &&
+	    list_empty(&ifq->area_list))
 		return -EINVAL;
 	if (reg->rq_area_token)
 		return -EINVAL;
@@ -109,6 +109,7 @@ struct zcrx_area *zcrx_area_create(struct zcrx_ifq *ifq,
 	area->fallback = reg->flags & IORING_ZCRX_AREA_FALLBACK;
 	zcrx_account_init(&area->acct, ctx);
 	spin_lock_init(&area->free_lock);
+	refcount_set(&area->refs, 1);
 
 	ret = zcrx_area_import(area, reg);
 	if (ret)
@@ -129,65 +130,6 @@ err_free:
 	return ERR_PTR(ret);
 }
 
-/* Give an area the place @id in the ifq, 1 if it was taken meanwhile; ifq->lock
- * is held.
- */
-static int zcrx_area_add_as(struct zcrx_area *area, unsigned int id)
-{
-	struct zcrx_ifq *ifq = area->ifq;
-	int ret;
-
-	if (ifq->nr_areas != id)
-		return 1;
-	area->id = id;
-	if (ifq->mapped && !area->fallback) {
-		ret = zcrx_area_map(area);
-		if (ret)
-			return ret;
-	}
-	ifq->areas[id] = area;
-	/* pairs with zcrx_ifq_nr_areas() */
-	smp_store_release(&ifq->nr_areas, id + 1);
-	return 0;
-}
-
-/**
- * zcrx_area_add() - let the ifq that an area was made for use it
- * @area: the area, which the ifq owns if this succeeds
- * @token: where user space wants the area's token, or NULL
- *
- * The NIC may have buffers of it at once, so there is no way back, and the
- * token is written before. Not under ifq->lock, which RTNL's owners want: user
- * space may make the write take as long as it likes.
- *
- * Return: 0, -ENOSPC (too many areas), -EFAULT (@token), or why it cannot be
- * mapped.
- */
-int zcrx_area_add(struct zcrx_area *area, u64 __user *token)
-{
-	struct zcrx_ifq *ifq = area->ifq;
-	int ret;
-
-	do {
-		unsigned int id = zcrx_ifq_nr_areas(ifq);
-
-		if (id == ZCRX_AREAS_MAX) {
-			ret = -ENOSPC;
-			break;
-		}
-		if (token && put_user((u64)id << IORING_ZCRX_AREA_SHIFT, token))
-			return -EFAULT;
-
-		mutex_lock(&ifq->lock);
-		ret = zcrx_area_add_as(area, id);
-		mutex_unlock(&ifq->lock);
-	} while (ret > 0);
-
-	if (ret && token && put_user(0, token))
-		ret = -EFAULT;
-	return ret;
-}
-
 /* Free an area that is mapped nowhere and whose net_iovs nobody holds. */
 void zcrx_area_free(struct zcrx_area *area)
 {
@@ -201,6 +143,18 @@ void zcrx_area_free(struct zcrx_area *area)
 		area->mem.ops->release(&area->mem, &area->acct);
 	zcrx_account_release(&area->acct);
 	kfree(area);
+}
+
+/* The last reference on one that left: whoever waits for that is told. */
+void zcrx_area_put(struct zcrx_area *area)
+{
+	struct zcrx_notice *notice = area->notice;
+
+	if (!refcount_dec_and_test(&area->refs))
+		return;
+	zcrx_area_free(area);
+	if (notice)
+		zcrx_notice_send(notice);
 }
 
 /* Tell each net_iov its DMA address. It may span segments that follow each
@@ -268,6 +222,37 @@ int zcrx_area_map(struct zcrx_area *area)
 	return ret;
 }
 
+/* Undo zcrx_area_map(), if it is mapped; ifq->lock is held. */
+void zcrx_area_unmap(struct zcrx_area *area)
+{
+	if (area->mem.sgt)
+		area->mem.ops->unmap(&area->mem, area->ifq->dev);
+}
+
+/* Once an area is leaving, no net_iov is taken off its free list any more. */
+void zcrx_area_set_leaving(struct zcrx_area *area, bool leaving)
+{
+	spin_lock_bh(&area->free_lock);
+	WRITE_ONCE(area->leaving, leaving);
+	spin_unlock_bh(&area->free_lock);
+}
+
+/* All net_iovs of one that is condemned are on the free list; the lock is held. */
+static void zcrx_area_check_home(struct zcrx_area *area)
+{
+	if (area->condemned && area->free_count == area->nia.num_niovs)
+		queue_work(system_unbound_wq, &area->gone_work);
+}
+
+/* From now on its gone_work runs as soon as the last net_iov is home. */
+void zcrx_area_condemn(struct zcrx_area *area)
+{
+	spin_lock_bh(&area->free_lock);
+	area->condemned = true;
+	zcrx_area_check_home(area);
+	spin_unlock_bh(&area->free_lock);
+}
+
 /* Take a net_iov off the free list, NULL if it is empty. The caller owns its
  * only reference.
  */
@@ -276,7 +261,7 @@ struct net_iov *zcrx_area_take_free(struct zcrx_area *area)
 	struct net_iov *niov = NULL;
 
 	spin_lock_bh(&area->free_lock);
-	if (area->free_count)
+	if (area->free_count && !area->leaving)
 		niov = &area->nia.niovs[area->freelist[--area->free_count]];
 	spin_unlock_bh(&area->free_lock);
 
@@ -306,7 +291,7 @@ unsigned int zcrx_area_fill_pool(struct zcrx_area *area, struct page_pool *pp,
 	unsigned int i, nr;
 
 	spin_lock_bh(&area->free_lock);
-	nr = min(max, area->free_count);
+	nr = area->leaving ? 0 : min(max, area->free_count);
 	for (i = 0; i < nr; i++) {
 		u32 idx = area->freelist[--area->free_count];
 		struct net_iov *niov = &area->nia.niovs[idx];
@@ -318,7 +303,9 @@ unsigned int zcrx_area_fill_pool(struct zcrx_area *area, struct page_pool *pp,
 	return nr;
 }
 
-/* Put a net_iov that is in no pool and that nobody holds on the free list. */
+/* Put a net_iov that is in no pool and that nobody holds on the free list. Its
+ * area lives as long as this lock is held, and to those in an RCU read section.
+ */
 void zcrx_area_put_free(struct net_iov *niov)
 {
 	struct zcrx_area *area = zcrx_niov_area(niov);
@@ -326,6 +313,8 @@ void zcrx_area_put_free(struct net_iov *niov)
 	spin_lock_bh(&area->free_lock);
 	if (!WARN_ON_ONCE(area->free_count >= area->nia.num_niovs))
 		area->freelist[area->free_count++] = net_iov_idx(niov);
+	zcrx_area_check_home(area);
+	/* from here on it may be gone */
 	spin_unlock_bh(&area->free_lock);
 }
 

@@ -92,13 +92,12 @@ static enum zcrx_copy_reason zcrx_copy_reason(struct zcrx_recv_args *args,
 static struct net_iov *zcrx_copy_take_from(struct zcrx_ifq *ifq, bool fallback,
 					   enum zcrx_copy_failure *why)
 {
-	unsigned int nr_areas = zcrx_ifq_nr_areas(ifq);
-	unsigned int i;
+	struct net_iov *niov = NULL;
+	struct zcrx_area *area;
 
-	for (i = 0; i < nr_areas; i++) {
-		struct zcrx_area *area = ifq->areas[i];
+	rcu_read_lock();
+	list_for_each_entry_rcu(area, &ifq->area_list, list) {
 		struct zcrx_mem *mem = &area->mem;
-		struct net_iov *niov;
 
 		if (area->fallback != fallback || !mem->cpu)
 			continue;
@@ -110,9 +109,10 @@ static struct net_iov *zcrx_copy_take_from(struct zcrx_ifq *ifq, bool fallback,
 		*why = ZCRX_COPY_NO_BUFFER;
 		niov = zcrx_area_take_free(area);
 		if (niov)
-			return niov;
+			break;
 	}
-	return NULL;
+	rcu_read_unlock();
+	return niov;
 }
 
 static struct net_iov *zcrx_copy_take_free(struct zcrx_ifq *ifq,

@@ -3,6 +3,7 @@
  * IORING_REGISTER_ZCRX_CTRL: what can be asked of an ifq once it is there.
  */
 
+#include <linux/build_bug.h>
 #include <linux/err.h>
 #include <linux/io_uring_types.h>
 #include <linux/string.h>
@@ -44,9 +45,67 @@ static int zcrx_add_area(struct io_ring_ctx *ctx, struct zcrx_ifq *ifq,
 	area = zcrx_area_create(ifq, ctx, &reg);
 	if (IS_ERR(area))
 		return PTR_ERR(area);
-	ret = zcrx_area_add(area, &arg->rq_area_token);
+	ret = zcrx_areas_add(area, &arg->rq_area_token);
 	if (ret)
 		zcrx_area_free(area);
+	return ret;
+}
+
+static const struct zcrx_ctrl_leave *
+zcrx_ctrl_leave(const struct zcrx_ctrl *ctrl)
+{
+	static_assert(sizeof(struct zcrx_ext_ctrl) == sizeof(*ctrl));
+	static_assert(offsetof(struct zcrx_ext_ctrl, zc_leave) ==
+		      offsetof(struct zcrx_ctrl, zc_flush));
+
+	return (const void *)&ctrl->zc_flush;
+}
+
+/* What the calls that end something share: who is told when it is over. */
+static struct zcrx_notice *zcrx_leave_notice(struct io_ring_ctx *ctx,
+					     const struct zcrx_ctrl_leave *leave)
+{
+	if (leave->flags & ~ZCRX_LEAVE_NOTIFY)
+		return ERR_PTR(-EINVAL);
+	if (!mem_is_zero(leave->__resv, sizeof(leave->__resv)))
+		return ERR_PTR(-EINVAL);
+	if (!(leave->flags & ZCRX_LEAVE_NOTIFY))
+		return leave->user_data ? ERR_PTR(-EINVAL) : NULL;
+	return zcrx_notice_alloc(ctx, leave->user_data);
+}
+
+static int zcrx_unregister(struct io_ring_ctx *ctx, struct zcrx_ifq *ifq,
+			   u32 id, const struct zcrx_ctrl_leave *leave)
+{
+	struct zcrx_notice *notice;
+
+	if (leave->area_token)
+		return -EINVAL;
+	notice = zcrx_leave_notice(ctx, leave);
+	if (IS_ERR(notice))
+		return PTR_ERR(notice);
+
+	if (notice) {
+		mutex_lock(&ifq->lock);
+		zcrx_notice_add(notice, &ifq->notices);
+		mutex_unlock(&ifq->lock);
+	}
+	zcrx_recv_cancel(ctx, id);
+	zcrx_leave(ctx, id, ifq);
+	return 0;
+}
+
+static int zcrx_remove_area(struct io_ring_ctx *ctx, struct zcrx_ifq *ifq,
+			    const struct zcrx_ctrl_leave *leave)
+{
+	struct zcrx_notice *notice = zcrx_leave_notice(ctx, leave);
+	int ret;
+
+	if (IS_ERR(notice))
+		return PTR_ERR(notice);
+	ret = zcrx_areas_remove(ifq, leave->area_token, notice);
+	if (ret)
+		zcrx_notice_free(notice);
 	return ret;
 }
 
@@ -84,6 +143,11 @@ int io_zcrx_ctrl(struct io_ring_ctx *ctx, void __user *arg,
 		return zcrx_event_arm(ifq, &ctrl.zc_arm_event);
 	case ZCRX_CTRL_ADD_AREA:
 		return zcrx_add_area(ctx, ifq, &ctrl);
+	case ZCRX_CTRL_UNREGISTER:
+		return zcrx_unregister(ctx, ifq, ctrl.zcrx_id,
+				       zcrx_ctrl_leave(&ctrl));
+	case ZCRX_CTRL_REMOVE_AREA:
+		return zcrx_remove_area(ctx, ifq, zcrx_ctrl_leave(&ctrl));
 	}
 	return -EOPNOTSUPP;
 }

@@ -151,15 +151,45 @@ void zcrx_events_detach(struct zcrx_ifq *ifq, struct io_ring_ctx *ctx)
 	spin_unlock_bh(&events->lock);
 }
 
+/**
+ * zcrx_cqe_send() - have a ring's task post a completion of no request of it
+ * @req: zeroed once, and @func's when that runs
+ * @ctx: the ring, which has a task; a reference on ctx->refs is held until then
+ * @user_data: the completion's
+ * @res: its result
+ * @func: calls zcrx_cqe_post()
+ *
+ * Any context but hard interrupts.
+ */
+void zcrx_cqe_send(struct io_kiocb *req, struct io_ring_ctx *ctx, u64 user_data,
+		   s32 res, io_req_tw_func_t func)
+{
+	/* It is no task's own: one that execs forgets its requests, but only
+	 * those that it submitted. See io_move_task_work_from_local().
+	 */
+	req->task = NULL;
+	req->ctx = ctx;
+	req->opcode = IORING_OP_NOP;
+	req->cqe.user_data = user_data;
+	io_req_set_res(req, res, 0);
+	req->io_task_work.func = func;
+	io_req_task_work_add_remote(req, ctx, 0);
+}
+
+void zcrx_cqe_post(struct io_kiocb *req)
+{
+	/* A ring that ends does this in a worker, and has no reader. */
+	if (!percpu_ref_is_dying(&req->ctx->refs))
+		io_add_aux_cqe(req->ctx, req->cqe.user_data, req->cqe.res, 0);
+}
+
 static void zcrx_event_post(struct io_kiocb *req, struct io_tw_state *ts)
 {
 	struct zcrx_event *event = container_of(req, struct zcrx_event, req);
 	struct io_ring_ctx *ctx = req->ctx;
 	struct zcrx_ifq *ifq = event->ifq;
 
-	/* A ring that ends does this in a worker, and has no reader. */
-	if (!percpu_ref_is_dying(&ctx->refs))
-		io_add_aux_cqe(ctx, req->cqe.user_data, req->cqe.res, 0);
+	zcrx_cqe_post(req);
 
 	spin_lock_bh(&ifq->events->lock);
 	event->busy = false;
@@ -175,8 +205,6 @@ static void zcrx_event_queue(struct zcrx_events *events,
 {
 	struct zcrx_event *event = &events->event[type];
 	struct io_ring_ctx *ctx = events->ctx;
-	struct io_kiocb *req = &event->req;
-
 	/* A ring that is not enabled yet has no task. */
 	if (!READ_ONCE(ctx->submitter_task) || !percpu_ref_tryget(&ctx->refs))
 		return;
@@ -184,16 +212,8 @@ static void zcrx_event_queue(struct zcrx_events *events,
 	event->busy = true;
 	WRITE_ONCE(events->silent, events->silent | BIT(type));
 
-	/* It is no task's own: one that execs forgets its requests, but only
-	 * those that it submitted. See io_move_task_work_from_local().
-	 */
-	req->task = NULL;
-	req->ctx = ctx;
-	req->opcode = IORING_OP_NOP;
-	req->cqe.user_data = events->user_data;
-	io_req_set_res(req, BIT(type), 0);
-	req->io_task_work.func = zcrx_event_post;
-	io_req_task_work_add_remote(req, ctx, 0);
+	zcrx_cqe_send(&event->req, ctx, events->user_data, BIT(type),
+		      zcrx_event_post);
 }
 
 /**

@@ -17,8 +17,9 @@ struct zcrx_usage {
 };
 
 /* Scans the area: for a human who asks now and then. */
-static void zcrx_area_usage(struct zcrx_area *area, struct zcrx_usage *usage)
+static void zcrx_area_usage(struct zcrx_area *area, void *data)
 {
+	struct zcrx_usage *usage = data;
 	size_t i;
 
 	for (i = 0; i < area->nia.num_niovs; i++) {
@@ -71,10 +72,8 @@ static void zcrx_show_ifq(struct seq_file *m, unsigned long id,
 	struct zcrx_queue *queue;
 	u64 invalid = 0;
 	s64 in_flight;
-	unsigned int i;
 
-	for (i = 0; i < zcrx_ifq_nr_areas(ifq); i++)
-		zcrx_area_usage(ifq->areas[i], &usage);
+	zcrx_areas_each(ifq, zcrx_area_usage, &usage);
 	/* The parts were not read at one moment. */
 	in_flight = usage.buffers - usage.free - usage.held;
 

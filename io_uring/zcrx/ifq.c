@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The life of an ifq: references, the mapping of its areas, teardown.
+ * The life of an ifq: references, users, teardown.
  */
 
 #include <linux/device.h>
@@ -49,6 +49,8 @@ struct zcrx_ifq *zcrx_ifq_alloc(struct io_ring_ctx *ctx)
 	mutex_init(&ifq->lock);
 	INIT_LIST_HEAD(&ifq->queues);
 	INIT_LIST_HEAD(&ifq->dmabufs);
+	INIT_LIST_HEAD(&ifq->area_list);
+	INIT_LIST_HEAD(&ifq->notices);
 	zcrx_account_init(&ifq->acct, ctx);
 	return ifq;
 }
@@ -61,19 +63,20 @@ void zcrx_ifq_get(struct zcrx_ifq *ifq)
 /* The last reference may be dropped by a page_pool, long after the ring. */
 void zcrx_ifq_put(struct zcrx_ifq *ifq)
 {
-	unsigned int i;
+	LIST_HEAD(notices);
 
 	if (!refcount_dec_and_test(&ifq->refs))
 		return;
 
-	zcrx_ifq_unmap(ifq);
-	for (i = 0; i < ifq->nr_areas; i++)
-		zcrx_area_free(ifq->areas[i]);
+	zcrx_areas_unmap(ifq);
+	zcrx_areas_free(ifq);
 	put_device(ifq->dev);
 	zcrx_events_free(ifq);
 	zcrx_account_release(&ifq->acct);
 	mutex_destroy(&ifq->lock);
+	list_splice_init(&ifq->notices, &notices);
 	kfree(ifq);
+	zcrx_notice_send_all(&notices);
 }
 
 /* One more ring or exported fd uses the ifq, as somebody does already. It ends
@@ -91,69 +94,14 @@ void zcrx_ifq_set_dev(struct zcrx_ifq *ifq, struct device *dev)
 	ifq->dev = get_device(dev);
 }
 
-/**
- * zcrx_ifq_map() - map all areas for the device
- * @ifq: the ifq
- *
- * Return: 0, or a negative error with nothing mapped.
- */
-int zcrx_ifq_map(struct zcrx_ifq *ifq)
+static void zcrx_ifq_scrub_area(struct zcrx_area *area, void *unused)
 {
-	unsigned int i;
-	int ret = 0;
-
-	mutex_lock(&ifq->lock);
-	for (i = 0; i < ifq->nr_areas; i++) {
-		ret = zcrx_area_map(ifq->areas[i]);
-		if (ret)
-			break;
-	}
-	if (ret) {
-		while (i--)
-			ifq->areas[i]->mem.ops->unmap(&ifq->areas[i]->mem,
-						      ifq->dev);
-	}
-	ifq->mapped = !ret;
-	mutex_unlock(&ifq->lock);
-	return ret;
-}
-
-/* Unmap all areas, if they are mapped: once no NIC can write any more. */
-void zcrx_ifq_unmap(struct zcrx_ifq *ifq)
-{
-	unsigned int i;
-
-	mutex_lock(&ifq->lock);
-	if (ifq->mapped) {
-		for (i = 0; i < ifq->nr_areas; i++) {
-			struct zcrx_mem *mem = &ifq->areas[i]->mem;
-
-			/* a fallback area is not */
-			if (mem->sgt)
-				mem->ops->unmap(mem, ifq->dev);
-		}
-		ifq->mapped = false;
-	}
-	mutex_unlock(&ifq->lock);
-}
-
-/* How many net_iovs all areas have together. */
-size_t zcrx_ifq_niovs(const struct zcrx_ifq *ifq)
-{
-	size_t sum = 0;
-	unsigned int i;
-
-	for (i = 0; i < ifq->nr_areas; i++)
-		sum += ifq->areas[i]->nia.num_niovs;
-	return sum;
+	zcrx_area_scrub(area);
 }
 
 static void zcrx_ifq_scrub(struct zcrx_ifq *ifq)
 {
-	unsigned int i;
-
-	for (i = 0; i < ifq->nr_areas; i++)
-		zcrx_area_scrub(ifq->areas[i]);
+	zcrx_areas_each(ifq, zcrx_ifq_scrub_area, NULL);
 }
 
 /* Nobody uses the ifq any more.

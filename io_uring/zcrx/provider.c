@@ -33,6 +33,22 @@ static void zcrx_sync_for_device(struct page_pool *pp)
 #endif
 }
 
+/* What nobody has, of the areas in the order that they were added. */
+static void zcrx_free_fill_pool(struct zcrx_ifq *ifq, struct page_pool *pp,
+				unsigned int left)
+{
+	struct zcrx_area *area;
+
+	rcu_read_lock();
+	list_for_each_entry_rcu(area, &ifq->area_list, list) {
+		if (!left)
+			break;
+		if (!area->fallback)
+			left -= zcrx_area_fill_pool(area, pp, left);
+	}
+	rcu_read_unlock();
+}
+
 /* Called when the pool's cache and its ptr_ring are empty. What the user gave
  * back comes first, so that buffers that are warm in some cache are used
  * again before others are touched.
@@ -41,8 +57,6 @@ static netmem_ref zcrx_alloc_netmems(struct page_pool *pp, gfp_t gfp)
 {
 	struct zcrx_queue *queue = pp->mp_priv;
 	unsigned int left = PP_ALLOC_CACHE_REFILL;
-	struct zcrx_ifq *ifq = queue->ifq;
-	unsigned int i, nr_areas;
 
 	if (WARN_ON_ONCE(pp->alloc.count))
 		return pp->alloc.cache[--pp->alloc.count];
@@ -50,14 +64,11 @@ static netmem_ref zcrx_alloc_netmems(struct page_pool *pp, gfp_t gfp)
 	left -= zcrx_rq_fill_pool(queue, pp, left);
 
 	/* A ring that gave anything keeps the free list for copies. */
-	nr_areas = pp->alloc.count ? 0 : zcrx_ifq_nr_areas(ifq);
-	for (i = 0; i < nr_areas && left; i++) {
-		if (!ifq->areas[i]->fallback)
-			left -= zcrx_area_fill_pool(ifq->areas[i], pp, left);
-	}
+	if (!pp->alloc.count)
+		zcrx_free_fill_pool(queue->ifq, pp, left);
 
 	if (unlikely(!pp->alloc.count)) {
-		zcrx_event_raise(ifq, ZCRX_EVENT_ALLOC_FAIL);
+		zcrx_event_raise(queue->ifq, ZCRX_EVENT_ALLOC_FAIL);
 		return 0;
 	}
 
@@ -88,7 +99,7 @@ static int zcrx_pool_init(struct page_pool *pp)
 	if (pp->p.dma_dir != DMA_FROM_DEVICE || pp->p.dev != ifq->dev)
 		return -EOPNOTSUPP;
 
-	if (!ifq->areas[0]->mem.ops->dma_sync) {
+	if (!zcrx_areas_need_sync(ifq)) {
 		pp->dma_sync = false;
 		pp->dma_sync_for_cpu = false;
 	}

@@ -58,7 +58,7 @@ void zcrx_queue_unbind(struct zcrx_queue *queue)
 	if (!queue->netdev)
 		return;
 
-	zcrx_ifq_unmap(queue->ifq);
+	zcrx_areas_unmap(queue->ifq);
 	netdev_put(queue->netdev, &queue->netdev_tracker);
 	WRITE_ONCE(queue->netdev, NULL);
 }
@@ -110,6 +110,35 @@ void zcrx_queue_close(struct zcrx_queue *queue)
 }
 
 /**
+ * zcrx_queues_restart() - have each queue begin anew
+ * @ifq: the ifq, which has a user
+ *
+ * No NIC has a buffer after this that it got before.
+ *
+ * Return: 0, or why one did not restart; it runs as before then.
+ */
+int zcrx_queues_restart(struct zcrx_ifq *ifq)
+{
+	struct zcrx_queue *queue;
+	int ret = 0;
+
+	rtnl_lock();
+	/* as long as there is a user, they stay */
+	list_for_each_entry(queue, &ifq->queues, list) {
+		struct pp_memory_provider_params params =
+			zcrx_queue_params(queue);
+
+		if (!queue->netdev)
+			continue;
+		ret = netif_mp_restart_rxq(queue->netdev, queue->rxq, &params);
+		if (ret)
+			break;
+	}
+	rtnl_unlock();
+	return ret;
+}
+
+/**
  * zcrx_queue_alloc() - make a queue that is bound to nothing yet
  * @ifq: the ifq; the queue takes a reference
  *
@@ -143,7 +172,7 @@ static void zcrx_queue_check_size(struct zcrx_queue *queue)
 	size_t niovs;
 
 	ops->get_ringparam(queue->netdev, &param, &kparam, NULL);
-	niovs = zcrx_ifq_niovs(queue->ifq);
+	niovs = zcrx_areas_niovs(queue->ifq);
 	if (niovs <= param.rx_pending && net_ratelimit())
 		netdev_warn(queue->netdev,
 			    "zcrx: rx queue %u has %u descriptors, the area %zu buffers: it should have %u and what the application holds\n",

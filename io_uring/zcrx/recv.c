@@ -15,6 +15,7 @@
 #include <net/tcp.h>
 
 #include "../io_uring.h"
+#include "../poll.h"
 #include "zcrx.h"
 
 /* How many skbs one pass takes before others on the ring have their turn. */
@@ -103,8 +104,7 @@ int zcrx_post(struct io_kiocb *req, struct net_iov *niov, u32 off, u32 len)
 	page_pool_ref_netmem(net_iov_to_netmem(niov));
 	atomic_inc(&area->user_refs[idx]);
 
-	area_off = (u64)area->id << IORING_ZCRX_AREA_SHIFT;
-	area_off += ((u64)idx << area->ifq->niov_shift) + off;
+	area_off = area->token + ((u64)idx << area->ifq->niov_shift) + off;
 
 	cqe->user_data = req->cqe.user_data;
 	cqe->res = len;
@@ -322,6 +322,38 @@ static int zcrx_recv(struct io_kiocb *req, struct zcrx_ifq *ifq,
 	return ret;
 }
 
+static void zcrx_recv_cancel_in(struct io_hash_table *table, u32 id)
+{
+	unsigned int i;
+
+	for (i = 0; i < 1U << table->hash_bits; i++) {
+		struct io_hash_bucket *bucket = &table->hbs[i];
+		struct io_kiocb *req;
+
+		spin_lock(&bucket->lock);
+		hlist_for_each_entry(req, &bucket->list, hash_node) {
+			if (req->opcode == IORING_OP_RECV_ZC &&
+			    io_kiocb_to_cmd(req, struct io_recvzc)->zcrx_id == id)
+				io_poll_cancel_req(req);
+		}
+		spin_unlock(&bucket->lock);
+	}
+}
+
+/**
+ * zcrx_recv_cancel() - end the requests that wait for data by way of an ifq
+ * @ctx: the ring, uring_lock held
+ * @id: what it knows the ifq by, soon no more
+ *
+ * Each is posted with -ECANCELED by the ring's task, and does not look at its
+ * socket again. Those that were not started find that there is no such ifq.
+ */
+void zcrx_recv_cancel(struct io_ring_ctx *ctx, u32 id)
+{
+	zcrx_recv_cancel_in(&ctx->cancel_table, id);
+	zcrx_recv_cancel_in(&ctx->cancel_table_locked, id);
+}
+
 int io_recvzc(struct io_kiocb *req, unsigned int issue_flags)
 {
 	struct io_recvzc *zc = io_kiocb_to_cmd(req, struct io_recvzc);
@@ -345,8 +377,9 @@ int io_recvzc(struct io_kiocb *req, unsigned int issue_flags)
 	}
 
 	ifq = zcrx_ifq_find(req->ctx, zc->zcrx_id);
+	/* It was there when the request was made. */
 	if (unlikely(!ifq)) {
-		ret = -EINVAL;
+		ret = -ECANCELED;
 		goto done;
 	}
 

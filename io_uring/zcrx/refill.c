@@ -76,21 +76,20 @@ void zcrx_rq_free(struct zcrx_rq *rq, struct zcrx_account *acct)
 	zcrx_region_free(&rq->region, acct);
 }
 
-/* The net_iov that an entry gives back, its user reference dropped. For one of
- * the first @nr_areas areas.
- */
-static struct net_iov *zcrx_rq_take(struct zcrx_ifq *ifq, unsigned int nr_areas,
+/* The net_iov that an entry gives back, its user reference dropped. */
+static struct net_iov *zcrx_rq_take(struct zcrx_ifq *ifq,
 				    const struct io_uring_zcrx_rqe *rqe)
 {
 	u64 off = READ_ONCE(rqe->off);
-	u64 idx = (off & ~IORING_ZCRX_AREA_MASK) >> ifq->niov_shift;
-	unsigned int id = off >> IORING_ZCRX_AREA_SHIFT;
 	struct zcrx_area *area;
+	u64 idx;
 
-	if (unlikely(READ_ONCE(rqe->__pad) || id >= nr_areas))
+	/* read behind (A): an area whose token an entry has was added before */
+	area = rcu_dereference_bh(ifq->areas[zcrx_token_slot(off)]);
+	if (unlikely(READ_ONCE(rqe->__pad) || !area))
 		return NULL;
-	area = ifq->areas[array_index_nospec(id, nr_areas)];
-
+	/* of another area, past this one's end: less than its start wraps */
+	idx = (off - area->token) >> ifq->niov_shift;
 	if (unlikely(idx >= area->nia.num_niovs))
 		return NULL;
 	idx = array_index_nospec(idx, area->nia.num_niovs);
@@ -105,7 +104,7 @@ static struct net_iov *zcrx_rq_take(struct zcrx_ifq *ifq, unsigned int nr_areas,
 static bool zcrx_pool_cache(struct page_pool *pp, struct net_iov *niov)
 {
 	/* Filled by a copy: now it may as well receive. */
-	if (unlikely(!niov->pp && !zcrx_niov_area(niov)->fallback))
+	if (unlikely(!niov->pp && zcrx_area_receives(zcrx_niov_area(niov))))
 		zcrx_niov_enter_pool(pp, niov);
 	if (unlikely(niov->pp != pp))
 		return false;
@@ -123,7 +122,7 @@ static unsigned int zcrx_rq_consume(struct zcrx_queue *queue,
 				    u32 *entries)
 {
 	struct zcrx_rq *rq = &queue->rq;
-	unsigned int count = 0, nr_areas;
+	unsigned int count = 0;
 	u32 head, mask, left;
 
 	spin_lock_bh(&rq->lock);
@@ -135,11 +134,9 @@ static unsigned int zcrx_rq_consume(struct zcrx_queue *queue,
 	*entries = 0;
 	if (!left)
 		goto out;
-	/* behind (A): an area whose token an entry has was added before */
-	nr_areas = zcrx_ifq_nr_areas(queue->ifq);
 
 	for (; left && count < max; left--) {
-		struct net_iov *niov = zcrx_rq_take(queue->ifq, nr_areas,
+		struct net_iov *niov = zcrx_rq_take(queue->ifq,
 						    &rq->rqes[head++ & mask]);
 
 		if (unlikely(!niov)) {

@@ -133,7 +133,7 @@ static int zcrx_reg_area(struct io_ring_ctx *ctx, struct zcrx_ifq *ifq,
 	if (IS_ERR(area))
 		return PTR_ERR(area);
 
-	ret = zcrx_area_add(area, NULL);
+	ret = zcrx_areas_add(area, NULL);
 	if (ret)
 		zcrx_area_free(area);
 	reg->area.rq_area_token = 0;	/* area id 0, in its place */
@@ -161,7 +161,7 @@ static int zcrx_reg_bind(struct io_ring_ctx *ctx, struct zcrx_ifq *ifq,
 	if (ret)
 		return ret;
 
-	ret = zcrx_ifq_map(ifq);
+	ret = zcrx_areas_map(ifq);
 	if (ret)
 		return ret;
 
@@ -332,6 +332,29 @@ void io_zcrx_ctx_init(struct io_ring_ctx *ctx)
 {
 	xa_init_flags(&ctx->zcrx_ids, XA_FLAGS_ALLOC);
 	mutex_init(&ctx->zcrx_lock);
+	INIT_LIST_HEAD(&ctx->zcrx_notices);
+}
+
+/* Does the ring know  by another id as well? */
+static bool zcrx_knows(struct io_ring_ctx *ctx, const struct zcrx_ifq *ifq)
+{
+	struct zcrx_ifq *other;
+	unsigned long id;
+
+	xa_for_each(&ctx->zcrx_ids, id, other) {
+		if (other == ifq)
+			return true;
+	}
+	return false;
+}
+
+/* The ring lets go of what it knows by ; uring_lock is held. */
+void zcrx_leave(struct io_ring_ctx *ctx, u32 id, struct zcrx_ifq *ifq)
+{
+	zcrx_withdraw(ctx, id);
+	if (!zcrx_knows(ctx, ifq))
+		zcrx_events_detach(ifq, ctx);
+	zcrx_ifq_unregister(ifq);
 }
 
 /* The ring ends: called with uring_lock held, before its memory goes. */
@@ -342,9 +365,7 @@ void io_zcrx_ctx_exit(struct io_ring_ctx *ctx)
 
 	lockdep_assert_held(&ctx->uring_lock);
 
-	xa_for_each(&ctx->zcrx_ids, id, ifq) {
-		zcrx_withdraw(ctx, id);
-		zcrx_events_detach(ifq, ctx);
-		zcrx_ifq_unregister(ifq);
-	}
+	zcrx_notices_detach(ctx);
+	xa_for_each(&ctx->zcrx_ids, id, ifq)
+		zcrx_leave(ctx, id, ifq);
 }

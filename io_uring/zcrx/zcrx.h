@@ -2,7 +2,7 @@
 /*
  * io_uring zero-copy receive: the objects and who owns what.
  *
- *   io_ring_ctx -- zcrx_ids --> zcrx_ifq -+- areas[]   net_iovs and their memory
+ *   io_ring_ctx -- zcrx_ids --> zcrx_ifq -+- areas     net_iovs and their memory
  *                                         +- queues    an RX queue, its refill
  *                                                      ring, its page_pools
  *
@@ -66,6 +66,7 @@ struct sk_buff;
 struct zcrx_dmabuf;
 struct zcrx_events;
 struct zcrx_mem;
+struct zcrx_notice;
 
 /* Whom pinned memory is charged to; either may be NULL. Owns a reference of
  * each.
@@ -125,14 +126,20 @@ struct zcrx_area {
 	struct net_iov_area	nia;
 	struct zcrx_ifq		*ifq;		/* owns this area */
 	atomic_t		*user_refs;	/* one for each net_iov */
-	u16			id;
+	u64			token;		/* what its offsets begin with */
 	bool			fallback;	/* for copies alone */
+	refcount_t		refs;		/* the table's, and who looks */
+	struct list_head	list;		/* ifq->area_list */
+	struct work_struct	gone_work;	/* once condemned */
+	struct zcrx_notice	*notice;	/* owned; for the same time */
 	struct zcrx_mem		mem;		/* mapping: ifq->lock */
 	struct zcrx_account	acct;		/* who pays for mem */
 
 	/* The net_iovs that are in no pool and that nobody holds. */
 	spinlock_t		free_lock ____cacheline_aligned_in_smp;
 	u32			free_count;	/* free_lock */
+	bool			leaving;	/* free_lock; none is taken */
+	bool			condemned;	/* free_lock; and not for long */
 	u32			*freelist;	/* free_lock */
 };
 
@@ -195,8 +202,8 @@ struct zcrx_ifq {
 	refcount_t		refs;
 	refcount_t		users;		/* rings and exported fds */
 	unsigned int		niov_shift;
-	unsigned int		nr_areas;	/* grows under lock */
-	struct zcrx_area	*areas[ZCRX_AREAS_MAX];
+	/* By the lowest bits of their ids; read under RCU, in a softirq or not. */
+	struct zcrx_area __rcu	*areas[ZCRX_AREAS_MAX];
 
 	struct zcrx_events	*events;	/* NULL if none are wanted */
 
@@ -205,7 +212,10 @@ struct zcrx_ifq {
 	struct mutex		lock;		/* mapping, the lists below */
 	bool			mapped;		/* lock; areas mapped for dev */
 	struct device		*dev;		/* reference held; NULL: NODEV */
+	u32			slot_uses[ZCRX_AREAS_MAX]; /* lock; of areas[] */
+	struct list_head	area_list;	/* lock, RCU; as they were added */
 	struct list_head	queues;		/* lock */
+	struct list_head	notices;	/* lock; sent when it is freed */
 	struct list_head	dmabufs;	/* lock; those of the areas */
 	struct zcrx_account	acct;		/* who pays for the rings */
 };
@@ -233,10 +243,7 @@ void zcrx_ifq_get(struct zcrx_ifq *ifq);
 void zcrx_ifq_put(struct zcrx_ifq *ifq);
 void zcrx_ifq_use(struct zcrx_ifq *ifq);
 void zcrx_ifq_set_dev(struct zcrx_ifq *ifq, struct device *dev);
-int zcrx_ifq_map(struct zcrx_ifq *ifq);
-void zcrx_ifq_unmap(struct zcrx_ifq *ifq);
 void zcrx_ifq_unregister(struct zcrx_ifq *ifq);
-size_t zcrx_ifq_niovs(const struct zcrx_ifq *ifq);
 
 /* Look an id up for one issue of a request; uring_lock is held. */
 static inline struct zcrx_ifq *zcrx_ifq_find(struct io_ring_ctx *ctx, u32 id)
@@ -249,19 +256,13 @@ int zcrx_id_alloc(struct io_ring_ctx *ctx, u32 *id);
 void zcrx_id_free(struct io_ring_ctx *ctx, u32 id);
 int zcrx_publish(struct io_ring_ctx *ctx, u32 id, struct zcrx_ifq *ifq);
 void zcrx_withdraw(struct io_ring_ctx *ctx, u32 id);
+void zcrx_leave(struct io_ring_ctx *ctx, u32 id, struct zcrx_ifq *ifq);
 
 /* export.c */
 int zcrx_export(struct zcrx_ifq *ifq, struct zcrx_ctrl *ctrl,
 		void __user *arg);
 int zcrx_import(struct io_ring_ctx *ctx, struct io_uring_zcrx_ifq_reg *reg,
 		void __user *arg);
-
-/* How many areas there are by now; all of them can be used without the lock. */
-static inline unsigned int zcrx_ifq_nr_areas(struct zcrx_ifq *ifq)
-{
-	/* pairs with zcrx_area_add() */
-	return smp_load_acquire(&ifq->nr_areas);
-}
 
 /* queue.c */
 struct zcrx_queue *zcrx_queue_alloc(struct zcrx_ifq *ifq);
@@ -271,14 +272,30 @@ int zcrx_queue_open(struct zcrx_queue *queue, struct net_device *netdev,
 		    unsigned int rxq);
 void zcrx_queue_close(struct zcrx_queue *queue);
 void zcrx_queue_unbind(struct zcrx_queue *queue);
+int zcrx_queues_restart(struct zcrx_ifq *ifq);
+
+/* areas.c */
+int zcrx_areas_add(struct zcrx_area *area, u64 __user *token);
+int zcrx_areas_map(struct zcrx_ifq *ifq);
+void zcrx_areas_unmap(struct zcrx_ifq *ifq);
+size_t zcrx_areas_niovs(struct zcrx_ifq *ifq);
+bool zcrx_areas_need_sync(struct zcrx_ifq *ifq);
+void zcrx_areas_each(struct zcrx_ifq *ifq,
+		     void (*fn)(struct zcrx_area *area, void *data), void *data);
+void zcrx_areas_free(struct zcrx_ifq *ifq);
+int zcrx_areas_remove(struct zcrx_ifq *ifq, u64 token,
+		      struct zcrx_notice *notice);
 
 /* area.c */
 struct zcrx_area *zcrx_area_create(struct zcrx_ifq *ifq,
 				   struct io_ring_ctx *ctx,
 				   const struct io_uring_zcrx_area_reg *reg);
-int zcrx_area_add(struct zcrx_area *area, u64 __user *token);
 void zcrx_area_free(struct zcrx_area *area);
+void zcrx_area_put(struct zcrx_area *area);
 int zcrx_area_map(struct zcrx_area *area);
+void zcrx_area_unmap(struct zcrx_area *area);
+void zcrx_area_set_leaving(struct zcrx_area *area, bool leaving);
+void zcrx_area_condemn(struct zcrx_area *area);
 void zcrx_area_scrub(struct zcrx_area *area);
 struct net_iov *zcrx_area_take_free(struct zcrx_area *area);
 unsigned int zcrx_area_fill_pool(struct zcrx_area *area, struct page_pool *pp,
@@ -292,9 +309,23 @@ static inline struct zcrx_area *zcrx_niov_area(const struct net_iov *niov)
 	return container_of(net_iov_owner(niov), struct zcrx_area, nia);
 }
 
+/* Where an offset's area is in the table, if there is such an area. */
+static inline unsigned int zcrx_token_slot(u64 token)
+{
+	return (token >> IORING_ZCRX_AREA_SHIFT) % ZCRX_AREAS_MAX;
+}
+
 static inline atomic_t *zcrx_niov_user_refs(const struct net_iov *niov)
 {
 	return &zcrx_niov_area(niov)->user_refs[net_iov_idx(niov)];
+}
+
+/* Does the NIC get buffers of it, now? Asked once it cannot cease while its queue
+ * runs: see zcrx_areas_remove().
+ */
+static inline bool zcrx_area_receives(const struct zcrx_area *area)
+{
+	return !area->fallback && !READ_ONCE(area->leaving);
 }
 
 /* Where a net_iov starts within its area, in bytes. */
@@ -356,10 +387,23 @@ void zcrx_event_raise(struct zcrx_ifq *ifq, enum zcrx_event_type type);
 int zcrx_event_arm(struct zcrx_ifq *ifq, const struct zcrx_ctrl_arm_event *arm);
 void zcrx_count_copies(struct zcrx_ifq *ifq, unsigned int nr, u64 bytes);
 
+void zcrx_cqe_send(struct io_kiocb *req, struct io_ring_ctx *ctx, u64 user_data,
+		   s32 res, io_req_tw_func_t func);
+void zcrx_cqe_post(struct io_kiocb *req);
+
+/* notice.c */
+struct zcrx_notice *zcrx_notice_alloc(struct io_ring_ctx *ctx, u64 user_data);
+void zcrx_notice_free(struct zcrx_notice *notice);
+void zcrx_notice_send(struct zcrx_notice *notice);
+void zcrx_notice_add(struct zcrx_notice *notice, struct list_head *list);
+void zcrx_notice_send_all(struct list_head *list);
+void zcrx_notices_detach(struct io_ring_ctx *ctx);
+
 /* provider.c */
 extern const struct memory_provider_ops zcrx_provider_ops;
 
 /* recv.c */
+void zcrx_recv_cancel(struct io_ring_ctx *ctx, u32 id);
 int zcrx_post(struct io_kiocb *req, struct net_iov *niov, u32 off, u32 len);
 
 /* copy.c */

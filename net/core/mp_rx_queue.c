@@ -124,6 +124,49 @@ int netif_mp_open_rxq(struct net_device *dev, unsigned int rxq_idx,
 	return err;
 }
 
+/* Is the provider on the queue? It is not once the device is going away. */
+static bool netif_mp_is_open(const struct net_device *dev,
+			     const struct netdev_rx_queue *rxq,
+			     const struct pp_memory_provider_params *p)
+{
+	if (dev->reg_state > NETREG_REGISTERED && !rxq->mp_params.mp_ops)
+		return false;
+	return !WARN_ON_ONCE(rxq->mp_params.mp_ops != p->mp_ops ||
+			     rxq->mp_params.mp_priv != p->mp_priv);
+}
+
+/* A closed device has no queue, and will open it as mp_params says. */
+static int netif_mp_restart(struct net_device *dev, unsigned int rxq_idx)
+{
+	int err = netdev_rx_queue_restart(dev, rxq_idx);
+
+	return err == -ENETDOWN ? 0 : err;
+}
+
+/**
+ * netif_mp_restart_rxq() - give an RX queue a new page_pool of its provider
+ * @dev: the device
+ * @rxq_idx: index of the queue
+ * @p: the provider, as given to netif_mp_open_rxq()
+ *
+ * Once this returned 0 the NIC has no buffer that it got before. Called with RTNL
+ * held.
+ *
+ * Return: 0, also where the provider was uninstalled with the device; or what the
+ * driver answered, with the queue as it was.
+ */
+int netif_mp_restart_rxq(struct net_device *dev, unsigned int rxq_idx,
+			 const struct pp_memory_provider_params *p)
+{
+	ASSERT_RTNL();
+
+	if (WARN_ON_ONCE(rxq_idx >= dev->num_rx_queues))
+		return 0;
+	if (!netif_mp_is_open(dev, __netif_get_rx_queue(dev, rxq_idx), p))
+		return 0;
+	return netif_mp_restart(dev, rxq_idx);
+}
+
 /**
  * netif_mp_close_rxq() - remove a memory provider from an RX queue
  * @dev: the device
@@ -149,17 +192,11 @@ int netif_mp_close_rxq(struct net_device *dev, unsigned int rxq_idx,
 		return 0;
 
 	rxq = __netif_get_rx_queue(dev, rxq_idx);
-	if (dev->reg_state > NETREG_REGISTERED && !rxq->mp_params.mp_ops)
-		return 0;
-	if (WARN_ON_ONCE(rxq->mp_params.mp_ops != p->mp_ops ||
-			 rxq->mp_params.mp_priv != p->mp_priv))
+	if (!netif_mp_is_open(dev, rxq, p))
 		return 0;
 
 	memset(&rxq->mp_params, 0, sizeof(rxq->mp_params));
-	err = netdev_rx_queue_restart(dev, rxq_idx);
-	/* A closed device has no queue, and opens it without the provider. */
-	if (err == -ENETDOWN)
-		err = 0;
+	err = netif_mp_restart(dev, rxq_idx);
 	if (err)
 		rxq->mp_params = *p;
 	return err;

@@ -6,6 +6,7 @@
  */
 #include <net/if.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -445,6 +446,7 @@ TEST_F(ring, tail_scribbled)
 struct scribbler {
 	struct zc *zc;
 	pthread_t thread;
+	unsigned int rounds;
 	bool stop;
 };
 
@@ -462,6 +464,7 @@ static void *scribble(void *arg)
 		rqe->__pad = rand_r(&seed) % 2;
 		*(volatile __u32 *)rq->ktail = rand_r(&seed) * 2u;
 		*(volatile __u32 *)rq->khead = rand_r(&seed);
+		__atomic_add_fetch(&s->rounds, 1, __ATOMIC_RELAXED);
 	}
 	return NULL;
 }
@@ -474,6 +477,9 @@ TEST_F_TIMEOUT(ring, scribbled_meanwhile, TIMEOUT)
 	unsigned int i;
 
 	ASSERT_EQ(0, pthread_create(&s.thread, NULL, scribble, &s));
+	/* a busy machine may take its time to start a thread */
+	while (__atomic_load_n(&s.rounds, __ATOMIC_RELAXED) < 1000)
+		sched_yield();
 	for (i = 0; i < 2000; i++)
 		ASSERT_EQ(0, zc_ctrl(&nd->zc, &ctrl));
 	__atomic_store_n(&s.stop, true, __ATOMIC_RELAXED);

@@ -359,13 +359,12 @@ static uint64_t offset_of(const struct io_uring_cqe *cqe)
 
 void *zc_data(const struct zc *zc, const struct io_uring_cqe *cqe)
 {
-	uint64_t off = offset_of(cqe) & ~IORING_ZCRX_AREA_MASK;
-	uint64_t id = offset_of(cqe) >> IORING_ZCRX_AREA_SHIFT;
-	const struct area *area;
+	unsigned int slot = (offset_of(cqe) >> IORING_ZCRX_AREA_SHIFT) %
+			    ZC_AREAS_MAX;
+	const struct area *area = &zc->areas[slot];
+	/* that of another area is past the end of this one */
+	uint64_t off = offset_of(cqe) - zc->tokens[slot];
 
-	if (id >= ZC_AREAS_MAX)
-		return NULL;
-	area = &zc->areas[id];
 	if (!area->len || cqe->res < 0 || off > area->len ||
 	    (uint64_t)cqe->res > area->len - off)
 		return NULL;

@@ -39,7 +39,10 @@ struct zc_config {
 /* A ring with an ifq: all that a receiver needs besides its sockets. */
 struct zc {
 	struct io_uring ring;
-	/* By the number in a completion's offset; those that are not are 0. */
+	/*
+	 * By the number in a completion's offset, modulo their number; those that
+	 * are not are 0.
+	 */
 	struct area areas[ZC_AREAS_MAX];
 	uint64_t tokens[ZC_AREAS_MAX];
 	struct zc_reg reg;
@@ -128,6 +131,20 @@ int zc_flush(struct zc *zc);
  * taken, or none. The token goes to *token, if that is not NULL.
  */
 int zc_add_area(struct zc *zc, const struct area *area, uint64_t *token);
+
+/*
+ * Removes an area, and asks for a notice with that user_data when it has gone, if
+ * that is not 0. What is held of it stays where it is until zc_forget_area(),
+ * which closes it. Returns 0 or -errno.
+ */
+int zc_remove_area(struct zc *zc, uint64_t token, uint64_t user_data);
+void zc_forget_area(struct zc *zc, uint64_t token);
+
+/*
+ * The ring lets go of its ifq, and asks for a notice as above. Returns 0 or
+ * -errno.
+ */
+int zc_unregister(struct zc *zc, uint64_t user_data);
 
 /*
  * Where the payload of a completion lies, or NULL if the completion points

@@ -2,6 +2,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include <linux/io_uring/zcrx_ext.h>
+
 #include "zc.h"
 
 int zc_ctrl(struct zc *zc, struct zcrx_ctrl *ctrl)
@@ -35,11 +37,16 @@ int zc_flush(struct zc *zc)
 	return ret;
 }
 
+static unsigned int slot_of(uint64_t token)
+{
+	return (token >> IORING_ZCRX_AREA_SHIFT) % ZC_AREAS_MAX;
+}
+
 int zc_add_area(struct zc *zc, const struct area *area, uint64_t *token)
 {
 	struct io_uring_zcrx_area_reg reg;
 	struct zcrx_ctrl ctrl;
-	uint64_t id;
+	unsigned int slot;
 	int ret;
 
 	area_describe(area, &reg);
@@ -49,12 +56,48 @@ int zc_add_area(struct zc *zc, const struct area *area, uint64_t *token)
 	if (ret)
 		return ret;
 
-	id = reg.rq_area_token >> IORING_ZCRX_AREA_SHIFT;
-	if (id >= ZC_AREAS_MAX || zc->areas[id].len)
+	slot = slot_of(reg.rq_area_token);
+	if (zc->areas[slot].len)
 		return -EPROTO;
-	zc->areas[id] = *area;
-	zc->tokens[id] = reg.rq_area_token;
+	zc->areas[slot] = *area;
+	zc->tokens[slot] = reg.rq_area_token;
 	if (token)
 		*token = reg.rq_area_token;
 	return 0;
+}
+
+static int leave(struct zc *zc, enum zcrx_ext_ctrl_op op, uint64_t token,
+		 uint64_t user_data)
+{
+	struct zcrx_ext_ctrl ctrl = {
+		.zcrx_id = zc->reg.ifq.zcrx_id,
+		.op = op,
+		.zc_leave = {
+			.user_data = user_data,
+			.area_token = token,
+			.flags = user_data ? ZCRX_LEAVE_NOTIFY : 0,
+		},
+	};
+
+	return io_uring_register(zc->ring.ring_fd, IORING_REGISTER_ZCRX_CTRL,
+				 &ctrl, 0);
+}
+
+int zc_remove_area(struct zc *zc, uint64_t token, uint64_t user_data)
+{
+	return leave(zc, ZCRX_CTRL_REMOVE_AREA, token, user_data);
+}
+
+void zc_forget_area(struct zc *zc, uint64_t token)
+{
+	struct area *area = &zc->areas[slot_of(token)];
+
+	area_close(area);
+	memset(area, 0, sizeof(*area));
+	zc->tokens[slot_of(token)] = 0;
+}
+
+int zc_unregister(struct zc *zc, uint64_t user_data)
+{
+	return leave(zc, ZCRX_CTRL_UNREGISTER, 0, user_data);
 }

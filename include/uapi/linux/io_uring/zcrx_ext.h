@@ -35,6 +35,8 @@ extern "C" {
  *	IORING_ZCRX_AREA_FALLBACK
  * @ZCRX_EXT_MIXED_AREAS: an ifq may have areas of both kinds, memory of the
  *	process and dma-bufs
+ * @ZCRX_EXT_UNREGISTER: there is ZCRX_CTRL_UNREGISTER
+ * @ZCRX_EXT_REMOVE_AREA: there is ZCRX_CTRL_REMOVE_AREA
  */
 enum zcrx_ext_features {
 	ZCRX_EXT_DMABUF_COPY		= 1 << 0,
@@ -42,6 +44,8 @@ enum zcrx_ext_features {
 	ZCRX_EXT_DMABUF_NODEV		= 1 << 2,
 	ZCRX_EXT_FALLBACK_AREA		= 1 << 3,
 	ZCRX_EXT_MIXED_AREAS		= 1 << 4,
+	ZCRX_EXT_UNREGISTER		= 1 << 5,
+	ZCRX_EXT_REMOVE_AREA		= 1 << 6,
 };
 
 /**
@@ -64,6 +68,75 @@ struct io_uring_query_zcrx_ext {
  * registration (-EINVAL).
  */
 #define IORING_ZCRX_AREA_FALLBACK	0x80000000U
+
+/**
+ * enum zcrx_ext_ctrl_op - operations of IORING_REGISTER_ZCRX_CTRL, beside
+ *	&enum zcrx_ctrl_op. Their argument is &struct zcrx_ext_ctrl
+ * @ZCRX_CTRL_UNREGISTER: the ring lets go of the ifq. Its requests that wait for
+ *	data end with -ECANCELED. If no other ring and no exported file descriptor
+ *	has the ifq, its queue goes back to the NIC: before the call returns, or as
+ *	soon as it can be restarted. Nothing is written to the areas from then on,
+ *	so what the program has of them stays as it is
+ * @ZCRX_CTRL_REMOVE_AREA: the ifq lets go of an area, for all rings that have
+ *	it. Its queues are restarted: frames that are on their way are sent again
+ *	by the peer. Nothing is written to the area once the call returned; what
+ *	the program holds of it stays as it is and has to be given back
+ */
+enum zcrx_ext_ctrl_op {
+	ZCRX_CTRL_UNREGISTER	= 0x5a00,
+	ZCRX_CTRL_REMOVE_AREA	= 0x5a01,
+};
+
+/**
+ * enum zcrx_leave_flags - for &zcrx_ctrl_leave.flags
+ * @ZCRX_LEAVE_NOTIFY: post a completion once nobody has a buffer of what
+ *	leaves, neither the program nor a socket's queue, and its memory is neither
+ *	mapped nor pinned nor accounted any more
+ */
+enum zcrx_leave_flags {
+	ZCRX_LEAVE_NOTIFY	= 1 << 0,
+};
+
+/**
+ * struct zcrx_ctrl_leave - payload of ZCRX_CTRL_UNREGISTER, ZCRX_CTRL_REMOVE_AREA
+ * @user_data: with ZCRX_LEAVE_NOTIFY: that of the completion, whose result and
+ *	flags are 0; else 0. A ring that ends before gets none
+ * @area_token: of the area to remove, as
+ *	&io_uring_zcrx_area_reg.rq_area_token told it; 0 to unregister
+ * @flags: &enum zcrx_leave_flags
+ * @__resv: must be 0
+ *
+ * Errors, after which nothing has changed: EINVAL for unknown flags, fields that
+ * have to be 0; EBADFD for ZCRX_LEAVE_NOTIFY on a ring that is not enabled;
+ * ENOMEM. Of ZCRX_CTRL_REMOVE_AREA: ENOENT if there is no such area or it is on
+ * its way out; EBUSY for the last area that is not a fallback; what the driver
+ * answered if a queue could not be restarted.
+ *
+ * A token is never that of another area later on, but a program that adds and
+ * removes areas for long runs out of them, after 65,536: ENOSPC.
+ */
+struct zcrx_ctrl_leave {
+	__u64	user_data;
+	__u64	area_token;
+	__u32	flags;
+	__u32	__resv[7];
+};
+
+/**
+ * struct zcrx_ext_ctrl - argument of IORING_REGISTER_ZCRX_CTRL for our operations
+ * @zcrx_id: the ifq
+ * @op: &enum zcrx_ext_ctrl_op
+ * @__resv: must be 0
+ * @zc_leave: its payload
+ *
+ * As large as &struct zcrx_ctrl, and of the same layout.
+ */
+struct zcrx_ext_ctrl {
+	__u32	zcrx_id;
+	__u32	op;
+	__u64	__resv[2];
+	struct zcrx_ctrl_leave	zc_leave;
+};
 
 #ifdef __cplusplus
 }

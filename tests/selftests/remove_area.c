@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * ZCRX_CTRL_REMOVE_AREA: what is refused, and that an area goes under traffic:
+ * nothing of the stream is lost, what is held stays as it is, a notice comes when
+ * the last buffer is back and not before, and nobody writes there any more.
+ */
+#include <linux/io_uring/zcrx_ext.h>
+#include <net/if.h>
+#include <string.h>
+
+#include "kselftest_harness.h"
+
+#include "lib/meminfo.h"
+#include "lib/nodev.h"
+#include "lib/pins.h"
+#include "lib/recv.h"
+#include "queue.h"
+
+#define TIMEOUT		120
+#define MIB		(1024 * 1024ULL)
+#define PAGE		4096
+#define TOKEN(id)	((__u64)(id) << IORING_ZCRX_AREA_SHIFT)
+#define AREA_LEN	(4 * MIB)
+#define STREAM_LEN	(12 * MIB)
+#define NOTICE		0x90e
+#define HELD		16
+#define PATTERN		0x5a
+
+static struct stream stream;
+
+/* Payload that is held, with its place in the stream. */
+struct held {
+	union recv_cqe cqe;
+	__u64 off;
+};
+
+/* Takes so many completions of the first area and gives nothing back. */
+static int hold_some(struct receiver *rx, struct held *held, unsigned int nr)
+{
+	unsigned int i;
+	size_t bad;
+
+	for (i = 0; i < nr; i++) {
+		const void *data;
+		int ret = recv_next(rx->zc, &held[i].cqe, WIRE_PATIENCE_MS);
+
+		if (ret)
+			return ret;
+		data = zc_data(rx->zc, &held[i].cqe.cqe);
+		if (held[i].cqe.word[2] >> IORING_ZCRX_AREA_SHIFT || !data)
+			return -EPROTO;
+		if (!stream_check(&stream, rx->bytes, data,
+				  held[i].cqe.cqe.res, &bad))
+			return -EILSEQ;
+		held[i].off = rx->bytes;
+		rx->bytes += held[i].cqe.cqe.res;
+	}
+	return 0;
+}
+
+static bool as_it_was(const struct zc *zc, const struct held *held,
+		      unsigned int nr)
+{
+	unsigned int i;
+	size_t bad;
+
+	for (i = 0; i < nr; i++)
+		if (!stream_check(&stream, held[i].off,
+				  zc_data(zc, &held[i].cqe.cqe),
+				  held[i].cqe.cqe.res, &bad))
+			return false;
+	return true;
+}
+
+static void give_back(struct zc *zc, const struct held *held, unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		zc_recycle(zc, &held[i].cqe.cqe);
+	zc_publish(zc);
+}
+
+FIXTURE(area)
+{
+	unsigned int ifindex;
+	struct zc zc;
+	struct area more;
+	struct receiver rx;
+	struct held held[HELD];
+};
+
+FIXTURE_VARIANT(area)
+{
+	enum area_kind kind;
+	enum area_kind more;
+	bool nodev;
+};
+
+FIXTURE_VARIANT_ADD(area, user) { AREA_USER, AREA_USER };
+FIXTURE_VARIANT_ADD(area, udmabuf) { AREA_UDMABUF, AREA_UDMABUF };
+FIXTURE_VARIANT_ADD(area, heap) { AREA_HEAP, AREA_HEAP };
+FIXTURE_VARIANT_ADD(area, user_of_mixed) { AREA_USER, AREA_HEAP };
+FIXTURE_VARIANT_ADD(area, heap_of_mixed) { AREA_HEAP, AREA_USER };
+FIXTURE_VARIANT_ADD(area, nodev_user) { AREA_USER, AREA_USER, true };
+FIXTURE_VARIANT_ADD(area, nodev_heap) { AREA_HEAP, AREA_HEAP, true };
+
+FIXTURE_SETUP(area)
+{
+	struct zc_config cfg = {
+		.nodev = true,
+		.kind = variant->kind,
+		.area_len = AREA_LEN,
+	};
+	const char *failed;
+
+	self->ifindex = if_nametoindex(WIRE_IF);
+	ASSERT_EQ(0, pins_wait(0, WIRE_PATIENCE_MS));
+	stream_init(&stream, 81);
+	if (variant->nodev) {
+		ASSERT_EQ(0, zc_open(&self->zc, &cfg));
+	} else {
+		ASSERT_EQ(0, wire_bind(&self->zc, variant->kind, AREA_LEN));
+	}
+	ASSERT_EQ(0, area_open(&self->more, variant->more, AREA_LEN, &failed));
+	ASSERT_EQ(0, zc_add_area(&self->zc, &self->more, NULL));
+	self->rx = (struct receiver) {
+		.zc = &self->zc,
+		.stream = &stream,
+	};
+}
+
+FIXTURE_TEARDOWN(area)
+{
+	zc_close(&self->zc);
+	EXPECT_EQ(0, queue_wait_free(self->ifindex, WIRE_RXQ,
+				     WIRE_PATIENCE_MS));
+	EXPECT_EQ(0, pins_wait(0, WIRE_PATIENCE_MS));
+}
+
+TEST_F_TIMEOUT(area, under_traffic, TIMEOUT)
+{
+	const __u64 pages = AREA_LEN / PAGE;
+	struct receiver *rx = &self->rx;
+	struct zc *zc = &self->zc;
+	struct area again;
+	const char *failed;
+	struct wire wire;
+	uint64_t token;
+	long pins;
+
+	ASSERT_EQ(0, wire_open(&wire, WIRE_V4, &stream, STREAM_LEN, false));
+	rx->sock = wire.sock;
+	ASSERT_EQ(0, zc_recv(zc, rx->sock, 0, rx->id));
+	ASSERT_EQ(0, hold_some(rx, self->held, HELD));
+	ASSERT_EQ(RECEIVE_MORE, receive(rx, MIB));
+
+	pins = pins_now();
+	ASSERT_EQ(0, zc_remove_area(zc, TOKEN(0), NOTICE));
+	EXPECT_EQ(-ENOENT, zc_remove_area(zc, TOKEN(0), NOTICE));
+	EXPECT_EQ(-EBUSY, zc_remove_area(zc, TOKEN(1), NOTICE));
+	ASSERT_EQ(RECEIVE_END, receive(rx, UINT64_MAX - rx->bytes));
+	EXPECT_EQ(STREAM_LEN, rx->bytes);
+	EXPECT_EQ(0, wire_close(&wire));
+
+	/* what is held is all that is missing */
+	EXPECT_EQ(0, zc_flush(zc));
+	EXPECT_QUIET(zc);
+	EXPECT_EQ(2 * pages, zc_fdinfo(zc, "buffers"));
+	EXPECT_EQ(HELD, zc_fdinfo(zc, "held"));
+	EXPECT_TRUE(as_it_was(zc, self->held, HELD));
+	give_back(zc, self->held, HELD - 1);
+	EXPECT_EQ(0, zc_flush(zc));
+	EXPECT_QUIET(zc);
+	EXPECT_TRUE(as_it_was(zc, self->held + HELD - 1, 1));
+	give_back(zc, self->held + HELD - 1, 1);
+	EXPECT_EQ(0, zc_flush(zc));
+	EXPECT_RESULT(zc, NOTICE, 0);
+
+	EXPECT_EQ(pages, zc_fdinfo(zc, "buffers"));
+	EXPECT_EQ(0, zc_fdinfo(zc, "invalid"));
+	if (variant->kind == AREA_USER)
+		EXPECT_EQ(pins - (long)pages, pins_now());
+
+	/* Nobody writes there; its number does not come again. */
+	memset(zc->areas[0].base, PATTERN, AREA_LEN);
+	again = zc->areas[0];
+	ASSERT_EQ(0, area_open(&zc->areas[0], variant->kind, AREA_LEN,
+			       &failed));
+	zc_forget_area(zc, TOKEN(0));
+	ASSERT_EQ(0, area_open(&self->more, variant->kind, AREA_LEN, &failed));
+	ASSERT_EQ(0, zc_add_area(zc, &self->more, &token));
+	EXPECT_EQ(TOKEN(ZC_AREAS_MAX), token);
+	rx->bytes = 0;
+	ASSERT_EQ(0, wire_open(&wire, WIRE_V4, &stream, STREAM_LEN, false));
+	rx->sock = wire.sock;
+	ASSERT_EQ(RECEIVE_END, receive_all(rx));
+	EXPECT_EQ(STREAM_LEN, rx->bytes);
+	EXPECT_EQ(0, wire_close(&wire));
+	EXPECT_EQ(0, zc_fdinfo(zc, "invalid"));
+	for (size_t i = 0; i < AREA_LEN; i++)
+		if (((__u8 *)again.base)[i] != PATTERN) {
+			EXPECT_EQ(PATTERN, ((__u8 *)again.base)[i]);
+			break;
+		}
+	area_close(&again);
+	/* the one that took its slot goes as well */
+	ASSERT_EQ(0, zc_remove_area(zc, TOKEN(1), NOTICE));
+	EXPECT_EQ(0, zc_flush(zc));
+	EXPECT_RESULT(zc, NOTICE, 0);
+	zc_forget_area(zc, TOKEN(1));
+}
+
+/*
+ * What is refused, without a NIC
+ */
+FIXTURE(refused)
+{
+	struct zc zc;
+	struct area more;
+};
+
+FIXTURE_SETUP(refused)
+{
+	const struct zc_config cfg = {
+		.nodev = true,
+		.kind = AREA_USER,
+		.area_len = 16 * PAGE,
+	};
+	const char *failed;
+
+	ASSERT_EQ(0, pins_wait(0, WIRE_PATIENCE_MS));
+	ASSERT_EQ(0, zc_open(&self->zc, &cfg));
+	ASSERT_EQ(0, area_open(&self->more, AREA_USER, 16 * PAGE, &failed));
+}
+
+FIXTURE_TEARDOWN(refused)
+{
+	zc_close(&self->zc);
+	EXPECT_EQ(0, pins_wait(0, WIRE_PATIENCE_MS));
+}
+
+static int leave(struct zc *zc, struct zcrx_ctrl_leave leave)
+{
+	struct zcrx_ext_ctrl ctrl = {
+		.op = ZCRX_CTRL_REMOVE_AREA,
+		.zc_leave = leave,
+	};
+
+	return io_uring_register(zc->ring.ring_fd, IORING_REGISTER_ZCRX_CTRL,
+				 &ctrl, 0);
+}
+
+TEST_F(refused, leaves_it_as_it_was)
+{
+	struct zcrx_ctrl_leave none = {};
+	struct zc *zc = &self->zc;
+	unsigned int i;
+
+	EXPECT_EQ(-EBUSY, leave(zc, none));
+	/* the NIC's last one, and a fallback is none */
+	self->more.fallback = true;
+	ASSERT_EQ(0, zc_add_area(zc, &self->more, NULL));
+	EXPECT_EQ(-EBUSY, leave(zc, none));
+
+	for (i = 1; i < 32; i++)
+		EXPECT_EQ(-EINVAL, leave(zc, (struct zcrx_ctrl_leave) {
+			.area_token = TOKEN(1), .flags = 1U << i }));
+	for (i = 0; i < ARRAY_SIZE(none.__resv); i++) {
+		struct zcrx_ctrl_leave bad = { .area_token = TOKEN(1) };
+
+		bad.__resv[i] = 1;
+		EXPECT_EQ(-EINVAL, leave(zc, bad));
+	}
+	EXPECT_EQ(-EINVAL, leave(zc, (struct zcrx_ctrl_leave) {
+		.area_token = TOKEN(1), .user_data = 1 }));
+	EXPECT_EQ(-ENOENT, zc_remove_area(zc, TOKEN(1) + 1, 0));
+	EXPECT_EQ(-ENOENT, zc_remove_area(zc, TOKEN(2), 0));
+	EXPECT_EQ(-ENOENT, zc_remove_area(zc, TOKEN(1 + ZC_AREAS_MAX), 0));
+	EXPECT_EQ(-ENOENT, zc_remove_area(zc, TOKEN(65535), 0));
+	EXPECT_QUIET(zc);
+	EXPECT_EQ(32, zc_fdinfo(zc, "free"));
+
+	/* a fallback needs nobody's leave */
+	ASSERT_EQ(0, zc_remove_area(zc, TOKEN(1), NOTICE));
+	EXPECT_RESULT(zc, NOTICE, 0);
+	EXPECT_EQ(16, zc_fdinfo(zc, "free"));
+	EXPECT_EQ(-ENOENT, zc_remove_area(zc, TOKEN(1), 0));
+}
+
+/* Slots are used again, ids are not. */
+TEST_F(refused, no_id_twice)
+{
+	struct zc *zc = &self->zc;
+	struct area more = self->more;
+	unsigned int i;
+
+	for (i = 0; i < 3 * ZC_AREAS_MAX; i++) {
+		uint64_t token;
+
+		ASSERT_EQ(0, zc_add_area(zc, &more, &token));
+		EXPECT_EQ(TOKEN(1 + i * ZC_AREAS_MAX), token);
+		ASSERT_EQ(0, zc_remove_area(zc, token, NOTICE));
+		EXPECT_RESULT(zc, NOTICE, 0);
+		memset(&zc->areas[1], 0, sizeof(zc->areas[1]));
+	}
+	area_close(&more);
+}
+
+TEST_HARNESS_MAIN
