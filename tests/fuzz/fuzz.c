@@ -39,6 +39,8 @@ static const struct op {
 	{ "export", op_export, 30 },
 	{ "arm_event", op_arm, 60 },
 	{ "add_area", op_add_area, 40 },
+	{ "remove_area", op_remove_area, 40 },
+	{ "unregister", op_unregister, 12 },
 	{ "ctrl_unknown", op_ctrl_unknown, 15 },
 	{ "query", op_query, 80 },
 	{ "recv", op_recv, 120 },

@@ -96,6 +96,8 @@ int op_flush(struct prng *p);
 int op_export(struct prng *p);
 int op_arm(struct prng *p);
 int op_add_area(struct prng *p);
+int op_remove_area(struct prng *p);
+int op_unregister(struct prng *p);
 int op_ctrl_unknown(struct prng *p);
 int op_query(struct prng *p);
 int op_recv(struct prng *p);

@@ -2,6 +2,7 @@
 /* IORING_REGISTER_ZCRX_CTRL, and IORING_REGISTER_QUERY. */
 #include <errno.h>
 #include <linux/io_uring/query.h>
+#include <linux/io_uring/zcrx_ext.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -130,6 +131,53 @@ int op_add_area(struct prng *p)
 		ctrl.zc_area.area_ptr = (uintptr_t)model.readonly + 2048;
 	}
 	return call(p, ring, &ctrl);
+}
+
+/* The payload of what ends something, behind the same words. */
+static struct zcrx_ctrl_leave *leave_of(struct prng *p, struct zcrx_ctrl *ctrl)
+{
+	struct zcrx_ctrl_leave *leave = (void *)&ctrl->zc_flush;
+
+	if (prng_chance(p, 60)) {
+		leave->flags = ZCRX_LEAVE_NOTIFY;
+		leave->user_data = prng_below(p, 1000);
+	}
+	return leave;
+}
+
+int op_remove_area(struct prng *p)
+{
+	struct fuzz_ring *ring;
+	struct zcrx_ctrl ctrl;
+	__u64 id;
+
+	begin(p, &ctrl, &ring, ZCRX_CTRL_REMOVE_AREA);
+	/* mostly one that may be there, of a slot's first or later ones */
+	id = prng_below(p, 3) + 16 * (prng_chance(p, 50) ? prng_below(p, 8) : 0);
+	if (prng_chance(p, 10))
+		id = prng_odd(p);
+	leave_of(p, &ctrl)->area_token = id << IORING_ZCRX_AREA_SHIFT;
+	if (prng_chance(p, 15))
+		spoil(p, &ctrl);
+	return call(p, ring, &ctrl);
+}
+
+int op_unregister(struct prng *p)
+{
+	struct fuzz_ring *ring;
+	struct zcrx_ctrl ctrl;
+	unsigned int i;
+	int ret;
+
+	begin(p, &ctrl, &ring, ZCRX_CTRL_UNREGISTER);
+	leave_of(p, &ctrl);
+	if (prng_chance(p, 20))
+		spoil(p, &ctrl);
+	ret = call(p, ring, &ctrl);
+	for (i = 0; !ret && i < NR_IFQS; i++)
+		if (ring->ifq[i].id == ctrl.zcrx_id)
+			ring->ifq[i].used = false;
+	return ret;
 }
 
 int op_ctrl_unknown(struct prng *p)

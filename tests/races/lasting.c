@@ -117,6 +117,23 @@ int lasting_round(struct run *run, int (*act)(struct actor *actor),
 	return ret;
 }
 
+int lasting_act(struct run *run, int (*act)(struct run *run, struct live *live))
+{
+	long from;
+	int ret;
+
+	ret = live_receive(&live, STEP + chance(run, 4 * STEP));
+	if (ret)
+		return failed("no bytes before", ret);
+	delay(run, chance_delay(run));
+	from = from_wire();
+	ret = act(run, &live);
+	if (!ret)
+		ret = receive_after(from);
+	note(run);
+	return ret ? ret : ROUND_COUNTS;
+}
+
 bool lasting_is_open(void)
 {
 	return is_open;

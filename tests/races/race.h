@@ -48,6 +48,7 @@ extern const struct race race_kill, race_exit, race_restart;
 extern const struct race race_resize, race_channels, race_mtu, race_link;
 extern const struct race race_unbind, race_unplug, race_netns;
 extern const struct race race_exporter, race_share;
+extern const struct race race_areas, race_leave;
 
 /* Chance: a number below n, which is not 0. */
 __u64 chance(struct run *run, __u64 n);
@@ -123,5 +124,8 @@ int lasting_round(struct run *run, int (*act)(struct actor *actor),
 		  unsigned long arg);
 int lasting_end(struct run *run, bool now);
 bool lasting_is_open(void);
+
+/* The same with what the ring's own thread has to do, at some moment. */
+int lasting_act(struct run *run, int (*act)(struct run *run, struct live *live));
 
 #endif /* RACES_RACE_H */

@@ -8,6 +8,8 @@
 
 #include "kselftest_harness.h"
 
+#include "lib/meminfo.h"
+#include "lib/wire.h"
 #include "zc.h"
 
 #define PAGE		4096UL
@@ -77,9 +79,12 @@ FIXTURE_SETUP(region)
 	ASSERT_EQ(MAP_OFF, self->off);	/* that of id 0 */
 }
 
+/* Nor is any of it accounted to who does not have it any more. */
 FIXTURE_TEARDOWN(region)
 {
+	EXPECT_LT(0, meminfo_pinned_kib());
 	zc_close(&self->zc);
+	EXPECT_EQ(0, meminfo_wait_pinned_kib(0, WIRE_PATIENCE_MS));
 }
 
 /* Both see what the other one writes. */

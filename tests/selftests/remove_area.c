@@ -10,10 +10,11 @@
 
 #include "kselftest_harness.h"
 
-#include "lib/meminfo.h"
+#include "lib/copies.h"
 #include "lib/nodev.h"
 #include "lib/pins.h"
 #include "lib/recv.h"
+#include "lib/senders.h"
 #include "queue.h"
 
 #define TIMEOUT		120
@@ -79,6 +80,29 @@ static void give_back(struct zc *zc, const struct held *held, unsigned int nr)
 	for (i = 0; i < nr; i++)
 		zc_recycle(zc, &held[i].cqe.cqe);
 	zc_publish(zc);
+}
+
+/* Receives all, and a notice at some time. Returns 0 or -errno. */
+static int receive_with_notice(struct receiver *rx, __u64 user_data)
+{
+	bool noticed = false, ended = false;
+	union recv_cqe c;
+	int ret;
+
+	while (!ended || !noticed) {
+		ret = recv_next(rx->zc, &c, RECV_SOON_MS);
+		if (ret)
+			return ret;
+		if (c.cqe.user_data == user_data)
+			noticed = true;
+		else if (!(c.cqe.flags & IORING_CQE_F_MORE))
+			ended = true;
+		else
+			ret = recv_take(rx, &c);
+		if (ret)
+			return ret;
+	}
+	return 0;
 }
 
 FIXTURE(area)
@@ -209,6 +233,38 @@ TEST_F_TIMEOUT(area, under_traffic, TIMEOUT)
 	EXPECT_EQ(0, zc_flush(zc));
 	EXPECT_RESULT(zc, NOTICE, 0);
 	zc_forget_area(zc, TOKEN(1));
+}
+
+/*
+ * What a copy filled comes home by the refill ring, with the NIC's new page_pool at
+ * its other end, and is not for it.
+ */
+TEST_F_TIMEOUT(area, what_copies_filled, TIMEOUT)
+{
+	struct receiver *rx = &self->rx;
+	struct zc *zc = &self->zc;
+	struct wire wire;
+
+	ASSERT_EQ(0, wire_open_with(&wire, LOOPBACK_V4, &stream, MIB, false,
+				    copies_send_over_loopback));
+	rx->sock = wire.sock;
+	ASSERT_EQ(0, zc_recv(zc, rx->sock, 0, rx->id));
+	ASSERT_EQ(0, copies_go(&wire));
+	ASSERT_EQ(0, hold_some(rx, self->held, HELD));
+	ASSERT_EQ(RECEIVE_END, receive(rx, UINT64_MAX - rx->bytes));
+	EXPECT_EQ(MIB, zc_fdinfo(zc, "copied"));
+	EXPECT_EQ(0, wire_close(&wire));
+
+	ASSERT_EQ(0, zc_remove_area(zc, TOKEN(0), NOTICE));
+	EXPECT_TRUE(as_it_was(zc, self->held, HELD));
+	give_back(zc, self->held, HELD);
+	rx->bytes = 0;
+	ASSERT_EQ(0, wire_open(&wire, WIRE_V4, &stream, STREAM_LEN, false));
+	rx->sock = wire.sock;
+	ASSERT_EQ(0, zc_recv(zc, rx->sock, 0, rx->id));
+	ASSERT_EQ(0, receive_with_notice(rx, NOTICE));
+	EXPECT_EQ(STREAM_LEN, rx->bytes);
+	EXPECT_EQ(0, wire_close(&wire));
 }
 
 /*

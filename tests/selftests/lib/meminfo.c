@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "meminfo.h"
 
@@ -52,6 +53,20 @@ unsigned long long meminfo_thp_bytes(void)
 long meminfo_pinned_kib(void)
 {
 	return sum_of("/proc/self/status", "VmPin:");
+}
+
+long meminfo_wait_pinned_kib(long want, unsigned int timeout_ms)
+{
+	const struct timespec ms10 = { .tv_nsec = 10 * 1000000 };
+	unsigned int waited;
+	long kib;
+
+	for (waited = 0; ; waited += 10) {
+		kib = meminfo_pinned_kib();
+		if (kib == want || waited >= timeout_ms)
+			return kib;
+		nanosleep(&ms10, NULL);
+	}
 }
 
 bool meminfo_exporter_is(int dmabuf_fd, const char *name)

@@ -21,6 +21,9 @@ unsigned long long meminfo_thp_bytes(void);
 /* KiB that are accounted to the process as pinned, or -1 */
 long meminfo_pinned_kib(void);
 
+/* Waits until so many are. Returns how many there are in the end, or -1. */
+long meminfo_wait_pinned_kib(long want, unsigned int timeout_ms);
+
 /* Who made the dma-buf? False as well if it is none. */
 bool meminfo_exporter_is(int dmabuf_fd, const char *name);
 

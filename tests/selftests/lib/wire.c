@@ -161,6 +161,10 @@ static int take_ready(struct receiver *rx, unsigned int nr)
 		struct receiver *to = rx;
 
 		seen++;
+		if (rx->notice && cqe->user_data == rx->notice) {
+			rx->noticed = true;
+			continue;
+		}
 		/* one receiver alone may have any id */
 		if (nr > 1 && cqe->user_data >= nr)
 			ret = -ENOENT;

@@ -73,6 +73,10 @@ struct receiver {
 	bool rearm;		/* its request ended for want of room in the CQ */
 	bool ended;		/* its request did, with result */
 	int result;
+
+	/* A notice: its user_data, which no request may have, and whether it came. */
+	__u64 notice;
+	bool noticed;
 };
 
 enum { RECEIVE_MORE, RECEIVE_END };	/* RECEIVE_MORE is 0 */
