@@ -21,6 +21,7 @@
 #define AREA_LEN	(2 * 1024 * 1024)
 #define MORE_LEN	(1024 * 1024)
 #define PAGE		4096
+#define NOTICE		0x90e
 /* A stream is compared each so many faults. */
 #define EVERY		4
 
@@ -154,6 +155,98 @@ static int end_add_area(void *arg, int result, unsigned int n)
 	fprintf(stderr, "# not %ld buffers\n", nr);
 	ifq_close(&s->ifq);
 	return -EUCLEAN;
+}
+
+/*
+ * What leaves
+ */
+
+/* That it has gone is all that there is to say on the ring. */
+static int await_notice(struct subject *s)
+{
+	struct __kernel_timespec patience = {
+		.tv_sec = WIRE_PATIENCE_MS / 1000,
+	};
+	struct io_uring *ring = &s->ifq.zc.ring;
+	struct io_uring_cqe *cqe;
+	int ret = io_uring_wait_cqe_timeout(ring, &cqe, &patience);
+
+	if (ret)
+		return ret;
+	if (cqe->user_data != NOTICE || cqe->res || cqe->flags)
+		ret = -EPROTO;
+	io_uring_cqe_seen(ring, cqe);
+	return ret;
+}
+
+static bool has_notice(const struct subject *s)
+{
+	return io_uring_cq_ready(&s->ifq.zc.ring);
+}
+
+static int begin_remove_area(void *arg)
+{
+	struct subject *s = arg;
+	int ret = begin_add_area(s);
+
+	return ret ? ret : do_add_area(s);
+}
+
+static int do_remove_area(void *arg)
+{
+	struct subject *s = arg;
+
+	return zc_remove_area(&s->ifq.zc, 0, NOTICE);
+}
+
+/* One that could not be removed is as good as before. */
+static int end_remove_area(void *arg, int result, unsigned int n)
+{
+	long nr = (AREA_LEN + MORE_LEN) / PAGE;
+	struct subject *s = arg;
+	struct zc *zc = &s->ifq.zc;
+	int ret = 0;
+
+	if (result && (zc_fdinfo(zc, "buffers") != nr || has_notice(s)))
+		ret = -EUCLEAN;
+	if (!ret && result)
+		ret = do_remove_area(s);
+	if (!ret)
+		ret = await_notice(s);
+	if (!ret && zc_fdinfo(zc, "buffers") != MORE_LEN / PAGE)
+		ret = -EUCLEAN;
+	if (ret) {
+		fprintf(stderr, "# an area that leaves: %d\n", ret);
+		ifq_close(&s->ifq);
+		return ret;
+	}
+	return close_all(s, NULL, 0, n);
+}
+
+static int do_unregister(void *arg)
+{
+	struct subject *s = arg;
+
+	return zc_unregister(&s->ifq.zc, NOTICE);
+}
+
+static int end_unregister(void *arg, int result, unsigned int n)
+{
+	struct subject *s = arg;
+	int ret = 0;
+
+	if (result && has_notice(s))
+		ret = -EUCLEAN;
+	if (!ret && result && n % EVERY <= 1)
+		ret = ifq_receive(&s->ifq);
+	if (!ret && result)
+		ret = do_unregister(s);
+	if (!ret)
+		ret = await_notice(s);
+	if (ret)
+		fprintf(stderr, "# an ifq that leaves: %d\n", ret);
+	ifq_close(&s->ifq);
+	return ret;
 }
 
 static int do_flush(void *arg)
@@ -310,6 +403,18 @@ static const struct fault_step *const area_dmabuf_walk[] = {
 	dmabuf_steps, some_memory, NULL
 };
 
+/* A restart makes a page_pool, and what the driver has for a queue. */
+static const struct fault_step remove_steps[] = {
+	{ "page_pool_create", { ENOMEM } },
+	{ "page_pool_list", { ENOMEM } },
+	{ FAULT_MEMORY, { ENOMEM, EFAULT, FAULT_OPTIONAL, FAULT_ALIKE } },
+	{ }
+};
+
+static const struct fault_step *const remove_walk[] = {
+	remove_steps, NULL
+};
+
 static const struct fault_step *const copy_walk[] = { memory, NULL };
 static const struct fault_step *const mmap_walk[] = {
 	mmap_steps, memory, NULL
@@ -357,6 +462,25 @@ FIXTURE_VARIANT_ADD(fault, add_area_udmabuf)
 	       begin_add_area, do_add_area, end_add_area },
 	.nic = true,
 	.kind = AREA_UDMABUF,
+};
+
+FIXTURE_VARIANT_ADD(fault, remove_area)
+{
+	.s = { "remove-area", copy_walk, &subject,
+	       begin_remove_area, do_remove_area, end_remove_area },
+};
+
+FIXTURE_VARIANT_ADD(fault, remove_area_nic)
+{
+	.s = { "remove-area-nic", remove_walk, &subject,
+	       begin_remove_area, do_remove_area, end_remove_area },
+	.nic = true,
+};
+
+FIXTURE_VARIANT_ADD(fault, unregister)
+{
+	.s = { "unregister", copy_walk, &subject,
+	       open_all, do_unregister, end_unregister },
 };
 
 FIXTURE_VARIANT_ADD(fault, flush)

@@ -56,6 +56,7 @@ TEST_F(refused, leaves_no_trace)
 	EXPECT_EQ(-variant->err, subject_register(s));
 	EXPECT_EQ(0, pins_now());
 	EXPECT_EQ(QUEUE_PAGES, queue_provider(s->ifindex, WIRE_RXQ));
+	EXPECT_EQ(QUEUE_PAGES, queue_provider(s->ifindex, 0));
 
 	ASSERT_EQ(0, subject_register_good(s));
 	EXPECT_EQ(0, s->reg.ifq.zcrx_id);
