@@ -148,10 +148,12 @@ void zcrx_area_free(struct zcrx_area *area)
 /* The last reference on one that left: whoever waits for that is told. */
 void zcrx_area_put(struct zcrx_area *area)
 {
-	struct zcrx_notice *notice = area->notice;
+	struct zcrx_notice *notice;
 
 	if (!refcount_dec_and_test(&area->refs))
 		return;
+	/* not before: whoever removes it may just have set it */
+	notice = area->notice;
 	zcrx_area_free(area);
 	if (notice)
 		zcrx_notice_send(notice);

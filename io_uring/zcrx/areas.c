@@ -182,6 +182,19 @@ bool zcrx_areas_need_sync(struct zcrx_ifq *ifq)
 	return need;
 }
 
+/* Are fewer than @nr net_iovs free, of those that the NIC may get? Under RCU. */
+bool zcrx_areas_free_below(struct zcrx_ifq *ifq, u32 nr)
+{
+	struct zcrx_area *area;
+	u64 sum = 0;
+
+	list_for_each_entry_rcu(area, &ifq->area_list, list) {
+		if (zcrx_area_receives(area))
+			sum += READ_ONCE(area->free_count);
+	}
+	return sum < nr;
+}
+
 /**
  * zcrx_areas_each() - do something with each area that may sleep
  * @ifq: the ifq
@@ -231,7 +244,7 @@ static struct zcrx_area *zcrx_areas_find_other(struct zcrx_ifq *ifq, u64 token)
 	unsigned int others = 0;
 
 	list_for_each_entry(area, &ifq->area_list, list) {
-		if (area->leaving)
+		if (READ_ONCE(area->leaving))
 			continue;
 		if (area->token == token)
 			found = area;
@@ -268,8 +281,9 @@ static void zcrx_area_gone(struct work_struct *work)
  * @notice: who is told when the last buffer is back and the memory is let go;
  *	the area owns it if this succeeds. May be NULL
  *
- * Once this returned 0 no NIC writes into the area any more, and nothing is
- * copied into it. What the user holds of it stays valid until it was given back.
+ * Once this returned 0 no NIC writes into the area any more, nor does a copy
+ * begin, but one of another ring may be under way. What the user holds of it stays
+ * valid until it was given back.
  *
  * Return: 0, -ENOENT (no such area, or it is leaving), -EBUSY (the NIC would be
  * left without one), or why a queue could not be restarted: then the area stays.

@@ -151,6 +151,7 @@ static struct net_iov *zcrx_copy_niov(struct zcrx_ifq *ifq)
 		niov = zcrx_copy_take_free(ifq, &why);
 	if (!niov)
 		atomic64_inc(&ifq->counters.copy_failed[why]);
+	zcrx_event_check_low(ifq);
 	return niov;
 }
 

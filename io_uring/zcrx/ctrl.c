@@ -4,6 +4,7 @@
  */
 
 #include <linux/build_bug.h>
+#include <linux/capability.h>
 #include <linux/err.h>
 #include <linux/io_uring_types.h>
 #include <linux/string.h>
@@ -51,14 +52,14 @@ static int zcrx_add_area(struct io_ring_ctx *ctx, struct zcrx_ifq *ifq,
 	return ret;
 }
 
-static const struct zcrx_ctrl_leave *
-zcrx_ctrl_leave(const struct zcrx_ctrl *ctrl)
+/* What our operations have for a payload lies in the place of upstream's. */
+static const struct zcrx_ext_ctrl *zcrx_ctrl_ext(const struct zcrx_ctrl *ctrl)
 {
 	static_assert(sizeof(struct zcrx_ext_ctrl) == sizeof(*ctrl));
 	static_assert(offsetof(struct zcrx_ext_ctrl, zc_leave) ==
 		      offsetof(struct zcrx_ctrl, zc_flush));
 
-	return (const void *)&ctrl->zc_flush;
+	return (const void *)ctrl;
 }
 
 /* What the calls that end something share: who is told when it is over. */
@@ -90,6 +91,8 @@ static int zcrx_unregister(struct io_ring_ctx *ctx, struct zcrx_ifq *ifq,
 		zcrx_notice_add(notice, &ifq->notices);
 		mutex_unlock(&ifq->lock);
 	}
+	/* the program goes on, and may read what it has */
+	WRITE_ONCE(ifq->keep, true);
 	zcrx_recv_cancel(ctx, id);
 	zcrx_leave(ctx, id, ifq);
 	return 0;
@@ -98,9 +101,13 @@ static int zcrx_unregister(struct io_ring_ctx *ctx, struct zcrx_ifq *ifq,
 static int zcrx_remove_area(struct io_ring_ctx *ctx, struct zcrx_ifq *ifq,
 			    const struct zcrx_ctrl_leave *leave)
 {
-	struct zcrx_notice *notice = zcrx_leave_notice(ctx, leave);
+	struct zcrx_notice *notice;
 	int ret;
 
+	/* Restarts a NIC's queue, as a registration does. */
+	if (!capable(CAP_NET_ADMIN))
+		return -EPERM;
+	notice = zcrx_leave_notice(ctx, leave);
 	if (IS_ERR(notice))
 		return PTR_ERR(notice);
 	ret = zcrx_areas_remove(ifq, leave->area_token, notice);
@@ -140,14 +147,17 @@ int io_zcrx_ctrl(struct io_ring_ctx *ctx, void __user *arg,
 	case ZCRX_CTRL_EXPORT:
 		return zcrx_export(ifq, &ctrl, arg);
 	case ZCRX_CTRL_ARM_EVENT:
-		return zcrx_event_arm(ifq, &ctrl.zc_arm_event);
+		return zcrx_event_arm(ifq, ctx, &ctrl.zc_arm_event);
 	case ZCRX_CTRL_ADD_AREA:
 		return zcrx_add_area(ctx, ifq, &ctrl);
 	case ZCRX_CTRL_UNREGISTER:
 		return zcrx_unregister(ctx, ifq, ctrl.zcrx_id,
-				       zcrx_ctrl_leave(&ctrl));
+				       &zcrx_ctrl_ext(&ctrl)->zc_leave);
 	case ZCRX_CTRL_REMOVE_AREA:
-		return zcrx_remove_area(ctx, ifq, zcrx_ctrl_leave(&ctrl));
+		return zcrx_remove_area(ctx, ifq, &zcrx_ctrl_ext(&ctrl)->zc_leave);
+	case ZCRX_CTRL_SUBSCRIBE:
+		return zcrx_subscribe(ifq, ctx,
+				      &zcrx_ctrl_ext(&ctrl)->zc_subscribe);
 	}
 	return -EOPNOTSUPP;
 }

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Events: completions that tell the ring which registered an ifq what became
- * of it, and statistics in the memory of its refill ring.
+ * Events: completions that tell a ring what became of an ifq, and statistics in
+ * the memory of its refill ring.
  *
- * An event is raised anywhere, in softirqs too, but posted by the ring's task
- * alone, as task work. Each type has a request of its own for that, so raising
- * one allocates nothing: the type is silent until the user arms it again, and
- * until its request is back.
+ * Who wants to be told is a listener: the ring that registered the ifq, if its
+ * registration says so, and each ring that subscribed. An event is raised
+ * anywhere, in softirqs too, but posted by the ring's task alone, as task work.
+ * Each type of a listener has a request of its own for that, so raising one
+ * allocates nothing: the type is silent until the user arms it again, and until
+ * its request is back.
  */
 
 #include <linux/bits.h>
+#include <linux/list.h>
 #include <linux/io_uring_types.h>
 #include <linux/nospec.h>
 #include <linux/percpu-refcount.h>
@@ -20,25 +23,41 @@
 #include "zcrx.h"
 
 #define ZCRX_EVENT_TYPES	(BIT(__ZCRX_EVENT_TYPE_LAST) - 1)
+#define ZCRX_EVENT_EXT_TYPES	BIT(ZCRX_EVENT_LOW_WATER)
 
+/* Ours come behind upstream's here, not at the end of a mask. */
+#define ZCRX_NR_EVENTS		(__ZCRX_EVENT_TYPE_LAST + 1)
+
+/* One that a listener may get, while busy on its way. */
 struct zcrx_event {
 	struct io_kiocb		req;
-	struct zcrx_ifq		*ifq;		/* reference held while busy */
+	struct zcrx_events	*events;	/* both are held while busy */
+	struct zcrx_ifq		*ifq;
 	bool			busy;		/* lock; req is on its way */
 };
 
+/* A listener. */
 struct zcrx_events {
+	struct list_head	list;		/* ifq->listeners */
+	refcount_t		refs;		/* the list's, and of the busy */
+	bool			subscribed;	/* else by the registration */
 	spinlock_t		lock;		/* raised anywhere, hence BH */
-	struct io_ring_ctx	*ctx;		/* lock; NULL once it left */
+	struct io_ring_ctx	*ctx;		/* both locks; NULL once it left */
 	u64			user_data;
-	u32			wanted;		/* types */
+	u32			wanted;		/* types, as bits of a mask */
 	u32			silent;		/* lock; types to be armed */
-	struct zcrx_event	event[__ZCRX_EVENT_TYPE_LAST];
+	u32			low_water;	/* free buffers; 0: never low */
+	struct zcrx_event	event[ZCRX_NR_EVENTS];
 	u64			copies;		/* lock */
 	u64			copied;		/* lock; bytes */
 	struct zcrx_stats	*stats;		/* shared, or NULL */
 	struct rcu_head		rcu;
 };
+
+static unsigned int zcrx_event_index(u32 type)
+{
+	return type == ZCRX_EVENT_LOW_WATER ? __ZCRX_EVENT_TYPE_LAST : type;
+}
 
 /**
  * zcrx_event_desc_check() - check what user space wants to be told
@@ -81,6 +100,36 @@ static int zcrx_stats_init(struct zcrx_events *events,
 	return 0;
 }
 
+static struct zcrx_events *zcrx_events_alloc(struct zcrx_ifq *ifq,
+					     u64 user_data, u32 wanted)
+{
+	struct zcrx_events *events;
+	unsigned int i;
+
+	events = kzalloc(sizeof(*events), GFP_KERNEL_ACCOUNT);
+	if (!events)
+		return NULL;
+
+	refcount_set(&events->refs, 1);
+	spin_lock_init(&events->lock);
+	events->user_data = user_data;
+	events->wanted = wanted;
+	for (i = 0; i < ZCRX_NR_EVENTS; i++) {
+		events->event[i].events = events;
+		events->event[i].ifq = ifq;
+	}
+	return events;
+}
+
+/* Readers of the list may still be at it, and whoever adds task work looks at the
+ * last one that was added.
+ */
+static void zcrx_events_put(struct zcrx_events *events)
+{
+	if (refcount_dec_and_test(&events->refs))
+		kfree_rcu(events, rcu);
+}
+
 /**
  * zcrx_events_init() - let an ifq have events
  * @ifq: the ifq
@@ -96,10 +145,9 @@ int zcrx_events_init(struct zcrx_ifq *ifq, const struct zcrx_event_desc *desc,
 		     const struct zcrx_rq *rq)
 {
 	struct zcrx_events *events;
-	unsigned int i;
 	int ret;
 
-	events = kzalloc(sizeof(*events), GFP_KERNEL_ACCOUNT);
+	events = zcrx_events_alloc(ifq, desc->user_data, desc->type_mask);
 	if (!events)
 		return -ENOMEM;
 	ret = zcrx_stats_init(events, desc, rq);
@@ -107,48 +155,140 @@ int zcrx_events_init(struct zcrx_ifq *ifq, const struct zcrx_event_desc *desc,
 		kfree(events);
 		return ret;
 	}
-
-	spin_lock_init(&events->lock);
-	events->user_data = desc->user_data;
-	events->wanted = desc->type_mask;
-	for (i = 0; i < __ZCRX_EVENT_TYPE_LAST; i++)
-		events->event[i].ifq = ifq;
 	ifq->events = events;
+	/* nobody else knows the ifq */
+	list_add_rcu(&events->list, &ifq->listeners);
 	return 0;
 }
 
-/* Whoever adds task work looks at the last one that was added. */
+/* The ifq ends: rings have taken their listeners along, but for the first. */
 void zcrx_events_free(struct zcrx_ifq *ifq)
 {
 	if (ifq->events)
-		kfree_rcu(ifq->events, rcu);
+		zcrx_events_put(ifq->events);
 }
 
-/* From now on @ctx gets the ifq's events. */
-void zcrx_events_attach(struct zcrx_ifq *ifq, struct io_ring_ctx *ctx)
+/* ifq->lock is held. */
+static void zcrx_events_set_ctx(struct zcrx_events *events,
+				struct io_ring_ctx *ctx)
 {
-	struct zcrx_events *events = ifq->events;
-
-	if (!events)
-		return;
 	spin_lock_bh(&events->lock);
 	events->ctx = ctx;
 	spin_unlock_bh(&events->lock);
 }
 
-/* @ctx lets go of the ifq: nobody gets its events any more if it was the one
- * that did. What is on its way holds @ctx until it was posted.
+/* From now on @ctx gets the events that its registration asked for. */
+void zcrx_events_attach(struct zcrx_ifq *ifq, struct io_ring_ctx *ctx)
+{
+	if (!ifq->events)
+		return;
+	mutex_lock(&ifq->lock);
+	zcrx_events_set_ctx(ifq->events, ctx);
+	mutex_unlock(&ifq->lock);
+}
+
+/* Nothing new goes to @events' ring; what is on its way holds that until it was
+ * posted. The ifq's own stays, for the statistics. ifq->lock is held.
  */
+static void zcrx_events_leave(struct zcrx_events *events)
+{
+	zcrx_events_set_ctx(events, NULL);
+	if (!events->subscribed)
+		return;
+	list_del_rcu(&events->list);
+	zcrx_events_put(events);
+}
+
+/* @ctx lets go of the ifq, and gets no event of it any more. */
 void zcrx_events_detach(struct zcrx_ifq *ifq, struct io_ring_ctx *ctx)
 {
-	struct zcrx_events *events = ifq->events;
+	struct zcrx_events *events, *tmp;
 
+	mutex_lock(&ifq->lock);
+	list_for_each_entry_safe(events, tmp, &ifq->listeners, list) {
+		if (events->ctx == ctx)
+			zcrx_events_leave(events);
+	}
+	mutex_unlock(&ifq->lock);
+}
+
+/* What @ctx has subscribed to, or NULL; ifq->lock is held. */
+static struct zcrx_events *zcrx_events_find(struct zcrx_ifq *ifq,
+					    struct io_ring_ctx *ctx)
+{
+	struct zcrx_events *events;
+
+	list_for_each_entry(events, &ifq->listeners, list) {
+		if (events->subscribed && events->ctx == ctx)
+			return events;
+	}
+	return NULL;
+}
+
+static int zcrx_subscribe_check(const struct zcrx_ctrl_subscribe *sub)
+{
+	bool low = sub->type_mask & BIT(ZCRX_EVENT_LOW_WATER);
+
+	if (sub->type_mask & ~(ZCRX_EVENT_TYPES | ZCRX_EVENT_EXT_TYPES))
+		return -EINVAL;
+	if (low != !!sub->low_water)
+		return -EINVAL;
+	if (!sub->type_mask && sub->user_data)
+		return -EINVAL;
+	if (!mem_is_zero(sub->__resv, sizeof(sub->__resv)))
+		return -EINVAL;
+	return 0;
+}
+
+static int zcrx_unsubscribe(struct zcrx_ifq *ifq, struct io_ring_ctx *ctx)
+{
+	struct zcrx_events *events;
+
+	mutex_lock(&ifq->lock);
+	events = zcrx_events_find(ifq, ctx);
+	if (events)
+		zcrx_events_leave(events);
+	mutex_unlock(&ifq->lock);
+	return events ? 0 : -ENOENT;
+}
+
+/**
+ * zcrx_subscribe() - ZCRX_CTRL_SUBSCRIBE
+ * @ifq: the ifq
+ * @ctx: the ring that wants to be told
+ * @sub: what it asks for
+ *
+ * Return: 0, -EINVAL, -ENOMEM, -EEXIST (it has subscribed), or -ENOENT (it has
+ * not, and wants that to end).
+ */
+int zcrx_subscribe(struct zcrx_ifq *ifq, struct io_ring_ctx *ctx,
+		   const struct zcrx_ctrl_subscribe *sub)
+{
+	struct zcrx_events *events;
+	int ret;
+
+	ret = zcrx_subscribe_check(sub);
+	if (ret)
+		return ret;
+	if (!sub->type_mask)
+		return zcrx_unsubscribe(ifq, ctx);
+
+	events = zcrx_events_alloc(ifq, sub->user_data, sub->type_mask);
 	if (!events)
-		return;
-	spin_lock_bh(&events->lock);
-	if (events->ctx == ctx)
-		events->ctx = NULL;
-	spin_unlock_bh(&events->lock);
+		return -ENOMEM;
+	events->subscribed = true;
+	events->low_water = sub->low_water;
+	events->ctx = ctx;
+
+	mutex_lock(&ifq->lock);
+	if (zcrx_events_find(ifq, ctx))
+		ret = -EEXIST;
+	else
+		list_add_tail_rcu(&events->list, &ifq->listeners);
+	mutex_unlock(&ifq->lock);
+	if (ret)
+		kfree(events);
+	return ret;
 }
 
 /**
@@ -186,34 +326,52 @@ void zcrx_cqe_post(struct io_kiocb *req)
 static void zcrx_event_post(struct io_kiocb *req, struct io_tw_state *ts)
 {
 	struct zcrx_event *event = container_of(req, struct zcrx_event, req);
+	struct zcrx_events *events = event->events;
 	struct io_ring_ctx *ctx = req->ctx;
 	struct zcrx_ifq *ifq = event->ifq;
 
 	zcrx_cqe_post(req);
 
-	spin_lock_bh(&ifq->events->lock);
+	spin_lock_bh(&events->lock);
 	event->busy = false;
-	spin_unlock_bh(&ifq->events->lock);
+	spin_unlock_bh(&events->lock);
 
+	zcrx_events_put(events);
 	zcrx_ifq_put(ifq);
 	percpu_ref_put(&ctx->refs);
 }
 
 /* Send the request off; the lock is held. */
-static void zcrx_event_queue(struct zcrx_events *events,
-			     enum zcrx_event_type type)
+static void zcrx_event_queue(struct zcrx_events *events, u32 type)
 {
-	struct zcrx_event *event = &events->event[type];
+	struct zcrx_event *event = &events->event[zcrx_event_index(type)];
 	struct io_ring_ctx *ctx = events->ctx;
 	/* A ring that is not enabled yet has no task. */
 	if (!READ_ONCE(ctx->submitter_task) || !percpu_ref_tryget(&ctx->refs))
 		return;
 	zcrx_ifq_get(event->ifq);
+	refcount_inc(&events->refs);
 	event->busy = true;
 	WRITE_ONCE(events->silent, events->silent | BIT(type));
 
 	zcrx_cqe_send(&event->req, ctx, events->user_data, BIT(type),
 		      zcrx_event_post);
+}
+
+/* Does it want to be told, and is it not waiting to be armed? */
+static bool zcrx_event_listens(const struct zcrx_events *events, u32 type)
+{
+	return events->wanted & BIT(type) &&
+	       !(READ_ONCE(events->silent) & BIT(type));
+}
+
+static void zcrx_event_tell(struct zcrx_events *events, u32 type)
+{
+	spin_lock_bh(&events->lock);
+	if (events->ctx && zcrx_event_listens(events, type) &&
+	    !events->event[zcrx_event_index(type)].busy)
+		zcrx_event_queue(events, type);
+	spin_unlock_bh(&events->lock);
 }
 
 /**
@@ -225,46 +383,85 @@ static void zcrx_event_queue(struct zcrx_events *events,
  */
 void zcrx_event_raise(struct zcrx_ifq *ifq, enum zcrx_event_type type)
 {
-	struct zcrx_events *events = ifq->events;
+	struct zcrx_events *events;
 
-	if (!events || !(events->wanted & BIT(type)) ||
-	    READ_ONCE(events->silent) & BIT(type))
-		return;
+	rcu_read_lock();
+	list_for_each_entry_rcu(events, &ifq->listeners, list) {
+		if (zcrx_event_listens(events, type))
+			zcrx_event_tell(events, type);
+	}
+	rcu_read_unlock();
+}
+
+/**
+ * zcrx_event_check_low() - buffers were taken off the free lists
+ * @ifq: the ifq
+ *
+ * Tells those for whom there are too few now. Any context but hard interrupts.
+ */
+void zcrx_event_check_low(struct zcrx_ifq *ifq)
+{
+	struct zcrx_events *events;
+
+	rcu_read_lock();
+	list_for_each_entry_rcu(events, &ifq->listeners, list) {
+		if (zcrx_event_listens(events, ZCRX_EVENT_LOW_WATER) &&
+		    zcrx_areas_free_below(ifq, events->low_water))
+			zcrx_event_tell(events, ZCRX_EVENT_LOW_WATER);
+	}
+	rcu_read_unlock();
+}
+
+static bool zcrx_event_arm_one(struct zcrx_events *events, u32 type)
+{
+	bool armed = false;
 
 	spin_lock_bh(&events->lock);
-	if (events->ctx && !(events->silent & BIT(type)) &&
-	    !events->event[type].busy)
-		zcrx_event_queue(events, type);
+	if (events->silent & BIT(type) &&
+	    !events->event[zcrx_event_index(type)].busy) {
+		WRITE_ONCE(events->silent, events->silent & ~BIT(type));
+		armed = true;
+	}
 	spin_unlock_bh(&events->lock);
+	return armed;
 }
 
 /**
  * zcrx_event_arm() - ZCRX_CTRL_ARM_EVENT
  * @ifq: the ifq
+ * @ctx: the ring that asks
  * @arm: what user space asks for
+ *
+ * A ring that has subscribed arms for itself. One that has not arms what the
+ * registration asked for, whoever gets it.
  *
  * Return: 0, or -EINVAL: reserved fields, or a type that does not exist or has
  * not been posted since it was armed.
  */
-int zcrx_event_arm(struct zcrx_ifq *ifq, const struct zcrx_ctrl_arm_event *arm)
+int zcrx_event_arm(struct zcrx_ifq *ifq, struct io_ring_ctx *ctx,
+		   const struct zcrx_ctrl_arm_event *arm)
 {
-	struct zcrx_events *events = ifq->events;
+	struct zcrx_events *events;
 	u32 type = arm->event_type;
-	int ret = -EINVAL;
+	bool armed = false;
 
 	if (!mem_is_zero(arm->__resv, sizeof(arm->__resv)))
 		return -EINVAL;
-	if (!events || type >= __ZCRX_EVENT_TYPE_LAST)
-		return -EINVAL;
-	type = array_index_nospec(type, __ZCRX_EVENT_TYPE_LAST);
-
-	spin_lock_bh(&events->lock);
-	if (events->silent & BIT(type) && !events->event[type].busy) {
-		WRITE_ONCE(events->silent, events->silent & ~BIT(type));
-		ret = 0;
+	if (type != ZCRX_EVENT_LOW_WATER) {
+		if (type >= __ZCRX_EVENT_TYPE_LAST)
+			return -EINVAL;
+		type = array_index_nospec(type, __ZCRX_EVENT_TYPE_LAST);
 	}
-	spin_unlock_bh(&events->lock);
-	return ret;
+
+	mutex_lock(&ifq->lock);
+	events = zcrx_events_find(ifq, ctx);
+	if (events)
+		armed = zcrx_event_arm_one(events, type);
+	/* one that has both arms both */
+	if (ifq->events && (!events || ifq->events->ctx == ctx))
+		armed |= zcrx_event_arm_one(ifq->events, type);
+	mutex_unlock(&ifq->lock);
+	return armed ? 0 : -EINVAL;
 }
 
 /**
@@ -280,17 +477,16 @@ void zcrx_count_copies(struct zcrx_ifq *ifq, unsigned int nr, u64 bytes)
 	struct zcrx_events *events = ifq->events;
 
 	atomic64_add(bytes, &ifq->counters.copied);
-	if (!events)
-		return;
-
-	/* Rings that share the ifq count at the same time. */
-	spin_lock_bh(&events->lock);
-	events->copies += nr;
-	events->copied += bytes;
-	if (events->stats) {
-		WRITE_ONCE(events->stats->copy_count, events->copies);
-		WRITE_ONCE(events->stats->copy_bytes, events->copied);
+	if (events) {
+		/* Rings that share the ifq count at the same time. */
+		spin_lock_bh(&events->lock);
+		events->copies += nr;
+		events->copied += bytes;
+		if (events->stats) {
+			WRITE_ONCE(events->stats->copy_count, events->copies);
+			WRITE_ONCE(events->stats->copy_bytes, events->copied);
+		}
+		spin_unlock_bh(&events->lock);
 	}
-	spin_unlock_bh(&events->lock);
 	zcrx_event_raise(ifq, ZCRX_EVENT_COPY);
 }

@@ -37,6 +37,7 @@ void zcrx_account_release(struct zcrx_account *acct)
  */
 struct zcrx_ifq *zcrx_ifq_alloc(struct io_ring_ctx *ctx)
 {
+	static atomic_t serial = ATOMIC_INIT(0);
 	struct zcrx_ifq *ifq;
 
 	ifq = kzalloc(sizeof(*ifq), GFP_KERNEL_ACCOUNT);
@@ -45,11 +46,14 @@ struct zcrx_ifq *zcrx_ifq_alloc(struct io_ring_ctx *ctx)
 
 	refcount_set(&ifq->refs, 1);
 	refcount_set(&ifq->users, 1);
+	atomic_set(&ifq->nr_open, 1);
+	ifq->serial = atomic_inc_return(&serial);
 	ifq->niov_shift = PAGE_SHIFT;
 	mutex_init(&ifq->lock);
 	INIT_LIST_HEAD(&ifq->queues);
 	INIT_LIST_HEAD(&ifq->dmabufs);
 	INIT_LIST_HEAD(&ifq->area_list);
+	INIT_LIST_HEAD(&ifq->listeners);
 	INIT_LIST_HEAD(&ifq->notices);
 	zcrx_account_init(&ifq->acct, ctx);
 	return ifq;
@@ -104,18 +108,35 @@ static void zcrx_ifq_scrub(struct zcrx_ifq *ifq)
 	zcrx_areas_each(ifq, zcrx_ifq_scrub_area, NULL);
 }
 
+static void zcrx_ifq_last_call(struct zcrx_area *area, void *unused)
+{
+	zcrx_area_set_leaving(area, true);
+}
+
+/* One of the queues is closed, or all were told to: with the last of these, no NIC
+ * has anything of the areas any more, and nobody but skbs keeps a buffer.
+ */
+void zcrx_ifq_queue_closed(struct zcrx_ifq *ifq)
+{
+	if (atomic_dec_and_test(&ifq->nr_open))
+		zcrx_ifq_scrub(ifq);
+}
+
 /* Nobody uses the ifq any more.
  *
  * What the user held goes home before the queues are closed, so that it is
  * free as soon as the pools are, and again after: a CQE may have been posted
- * in between. Only skbs keep buffers from then on.
+ * in between. But if a program may be reading it still, only after: a NIC
+ * could get it again by way of a pool. What is free it does not get any more.
  */
 static void zcrx_ifq_close(struct zcrx_ifq *ifq)
 {
 	struct zcrx_queue *queue, *tmp;
 	LIST_HEAD(queues);
 
-	zcrx_ifq_scrub(ifq);
+	zcrx_areas_each(ifq, zcrx_ifq_last_call, NULL);
+	if (!READ_ONCE(ifq->keep))
+		zcrx_ifq_scrub(ifq);
 
 	mutex_lock(&ifq->lock);
 	list_splice_init(&ifq->queues, &queues);
@@ -126,7 +147,7 @@ static void zcrx_ifq_close(struct zcrx_ifq *ifq)
 		zcrx_queue_close(queue);
 	}
 
-	zcrx_ifq_scrub(ifq);
+	zcrx_ifq_queue_closed(ifq);
 }
 
 /**

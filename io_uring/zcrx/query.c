@@ -88,7 +88,8 @@ static const struct io_uring_query_zcrx_ext query_ext = {
 	.features		= ZCRX_EXT_DMABUF_COPY | ZCRX_EXT_DMABUF_RANGE |
 				  ZCRX_EXT_DMABUF_NODEV |
 				  ZCRX_EXT_FALLBACK_AREA | ZCRX_EXT_MIXED_AREAS |
-				  ZCRX_EXT_UNREGISTER | ZCRX_EXT_REMOVE_AREA,
+				  ZCRX_EXT_UNREGISTER | ZCRX_EXT_REMOVE_AREA |
+				  ZCRX_EXT_SUBSCRIBE,
 	.area_flags		= IORING_ZCRX_AREA_FALLBACK,
 };
 

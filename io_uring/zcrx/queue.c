@@ -86,10 +86,12 @@ static void zcrx_queue_close_work(struct work_struct *work)
 	struct zcrx_queue *queue = container_of(to_delayed_work(work),
 						struct zcrx_queue, close_work);
 
-	if (zcrx_queue_try_close(queue))
+	if (zcrx_queue_try_close(queue)) {
 		schedule_delayed_work(&queue->close_work, ZCRX_CLOSE_RETRY);
-	else
-		zcrx_queue_put(queue);
+		return;
+	}
+	zcrx_ifq_queue_closed(queue->ifq);
+	zcrx_queue_put(queue);
 }
 
 /**
@@ -101,6 +103,7 @@ void zcrx_queue_close(struct zcrx_queue *queue)
 	int ret = zcrx_queue_try_close(queue);
 
 	if (!ret) {
+		zcrx_ifq_queue_closed(queue->ifq);
 		zcrx_queue_put(queue);
 		return;
 	}

@@ -14,6 +14,7 @@
 #include <net/rps.h>
 #include <net/tcp.h>
 
+#include "../io-wq.h"
 #include "../io_uring.h"
 #include "../poll.h"
 #include "zcrx.h"
@@ -24,6 +25,7 @@
 struct io_recvzc {
 	struct file	*file;
 	u32		zcrx_id;
+	u32		serial;		/* of the ifq that had it */
 	u32		len;		/* bytes left, if limited */
 	u16		flags;
 	bool		limited;
@@ -41,6 +43,7 @@ struct io_recvzc {
 int io_recvzc_prep(struct io_kiocb *req, const struct io_uring_sqe *sqe)
 {
 	struct io_recvzc *zc = io_kiocb_to_cmd(req, struct io_recvzc);
+	struct zcrx_ifq *ifq;
 
 	if (READ_ONCE(sqe->addr) || READ_ONCE(sqe->addr2) ||
 	    READ_ONCE(sqe->addr3) || READ_ONCE(sqe->msg_flags))
@@ -54,8 +57,10 @@ int io_recvzc_prep(struct io_kiocb *req, const struct io_uring_sqe *sqe)
 
 	zc->zcrx_id = READ_ONCE(sqe->zcrx_ifq_idx);
 	/* A request may wait for long before it looks for itself. */
-	if (!zcrx_ifq_find(req->ctx, zc->zcrx_id))
+	ifq = zcrx_ifq_find(req->ctx, zc->zcrx_id);
+	if (!ifq)
 		return -EINVAL;
+	zc->serial = ifq->serial;
 
 	zc->len = READ_ONCE(sqe->len);
 	zc->limited = zc->len;
@@ -322,7 +327,25 @@ static int zcrx_recv(struct io_kiocb *req, struct zcrx_ifq *ifq,
 	return ret;
 }
 
-static void zcrx_recv_cancel_in(struct io_hash_table *table, u32 id)
+struct zcrx_recv_match {
+	struct io_ring_ctx	*ctx;
+	u32			id;
+};
+
+static bool zcrx_recv_matches(const struct io_kiocb *req,
+			      const struct zcrx_recv_match *match)
+{
+	return req->ctx == match->ctx && req->opcode == IORING_OP_RECV_ZC &&
+	       io_kiocb_to_cmd(req, const struct io_recvzc)->zcrx_id == match->id;
+}
+
+static bool zcrx_recv_match_work(struct io_wq_work *work, void *data)
+{
+	return zcrx_recv_matches(container_of(work, struct io_kiocb, work), data);
+}
+
+static void zcrx_recv_cancel_in(struct io_hash_table *table,
+				const struct zcrx_recv_match *match)
 {
 	unsigned int i;
 
@@ -332,8 +355,7 @@ static void zcrx_recv_cancel_in(struct io_hash_table *table, u32 id)
 
 		spin_lock(&bucket->lock);
 		hlist_for_each_entry(req, &bucket->list, hash_node) {
-			if (req->opcode == IORING_OP_RECV_ZC &&
-			    io_kiocb_to_cmd(req, struct io_recvzc)->zcrx_id == id)
+			if (zcrx_recv_matches(req, match))
 				io_poll_cancel_req(req);
 		}
 		spin_unlock(&bucket->lock);
@@ -350,8 +372,14 @@ static void zcrx_recv_cancel_in(struct io_hash_table *table, u32 id)
  */
 void zcrx_recv_cancel(struct io_ring_ctx *ctx, u32 id)
 {
-	zcrx_recv_cancel_in(&ctx->cancel_table, id);
-	zcrx_recv_cancel_in(&ctx->cancel_table_locked, id);
+	struct zcrx_recv_match match = { .ctx = ctx, .id = id };
+	struct io_uring_task *tctx = current->io_uring;
+
+	/* First those that a worker is about to arm: it looks for that after. */
+	if (tctx && tctx->io_wq)
+		io_wq_cancel_cb(tctx->io_wq, zcrx_recv_match_work, &match, true);
+	zcrx_recv_cancel_in(&ctx->cancel_table, &match);
+	zcrx_recv_cancel_in(&ctx->cancel_table_locked, &match);
 }
 
 int io_recvzc(struct io_kiocb *req, unsigned int issue_flags)
@@ -377,8 +405,8 @@ int io_recvzc(struct io_kiocb *req, unsigned int issue_flags)
 	}
 
 	ifq = zcrx_ifq_find(req->ctx, zc->zcrx_id);
-	/* It was there when the request was made. */
-	if (unlikely(!ifq)) {
+	/* It was there when the request was made; its id may be another's now. */
+	if (unlikely(!ifq || ifq->serial != zc->serial)) {
 		ret = -ECANCELED;
 		goto done;
 	}

@@ -219,6 +219,7 @@ static struct zcrx_ifq *zcrx_reg_build(struct io_ring_ctx *ctx,
 	if (ret)
 		goto err_queue;
 
+	atomic_inc(&ifq->nr_open);
 	list_add_tail(&queue->list, &ifq->queues);
 	return ifq;
 

@@ -201,11 +201,15 @@ struct zcrx_counters {
 struct zcrx_ifq {
 	refcount_t		refs;
 	refcount_t		users;		/* rings and exported fds */
+	atomic_t		nr_open;	/* queues, and one for the users */
+	u32			serial;		/* unlike that of any before */
+	bool			keep;		/* what users hold, as it is */
 	unsigned int		niov_shift;
 	/* By the lowest bits of their ids; read under RCU, in a softirq or not. */
 	struct zcrx_area __rcu	*areas[ZCRX_AREAS_MAX];
 
-	struct zcrx_events	*events;	/* NULL if none are wanted */
+	struct zcrx_events	*events;	/* as registered, or NULL */
+	struct list_head	listeners;	/* lock, RCU; with that one */
 
 	struct zcrx_counters	counters ____cacheline_aligned_in_smp;
 
@@ -244,6 +248,7 @@ void zcrx_ifq_put(struct zcrx_ifq *ifq);
 void zcrx_ifq_use(struct zcrx_ifq *ifq);
 void zcrx_ifq_set_dev(struct zcrx_ifq *ifq, struct device *dev);
 void zcrx_ifq_unregister(struct zcrx_ifq *ifq);
+void zcrx_ifq_queue_closed(struct zcrx_ifq *ifq);
 
 /* Look an id up for one issue of a request; uring_lock is held. */
 static inline struct zcrx_ifq *zcrx_ifq_find(struct io_ring_ctx *ctx, u32 id)
@@ -280,6 +285,7 @@ int zcrx_areas_map(struct zcrx_ifq *ifq);
 void zcrx_areas_unmap(struct zcrx_ifq *ifq);
 size_t zcrx_areas_niovs(struct zcrx_ifq *ifq);
 bool zcrx_areas_need_sync(struct zcrx_ifq *ifq);
+bool zcrx_areas_free_below(struct zcrx_ifq *ifq, u32 nr);
 void zcrx_areas_each(struct zcrx_ifq *ifq,
 		     void (*fn)(struct zcrx_area *area, void *data), void *data);
 void zcrx_areas_free(struct zcrx_ifq *ifq);
@@ -384,7 +390,11 @@ void zcrx_events_free(struct zcrx_ifq *ifq);
 void zcrx_events_attach(struct zcrx_ifq *ifq, struct io_ring_ctx *ctx);
 void zcrx_events_detach(struct zcrx_ifq *ifq, struct io_ring_ctx *ctx);
 void zcrx_event_raise(struct zcrx_ifq *ifq, enum zcrx_event_type type);
-int zcrx_event_arm(struct zcrx_ifq *ifq, const struct zcrx_ctrl_arm_event *arm);
+void zcrx_event_check_low(struct zcrx_ifq *ifq);
+int zcrx_event_arm(struct zcrx_ifq *ifq, struct io_ring_ctx *ctx,
+		   const struct zcrx_ctrl_arm_event *arm);
+int zcrx_subscribe(struct zcrx_ifq *ifq, struct io_ring_ctx *ctx,
+		   const struct zcrx_ctrl_subscribe *sub);
 void zcrx_count_copies(struct zcrx_ifq *ifq, unsigned int nr, u64 bytes);
 
 void zcrx_cqe_send(struct io_kiocb *req, struct io_ring_ctx *ctx, u64 user_data,

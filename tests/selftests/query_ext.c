@@ -39,7 +39,8 @@ TEST(what_there_is)
 	EXPECT_EQ(ZCRX_EXT_DMABUF_COPY | ZCRX_EXT_DMABUF_RANGE |
 		  ZCRX_EXT_DMABUF_NODEV | ZCRX_EXT_FALLBACK_AREA |
 		  ZCRX_EXT_MIXED_AREAS |
-		  ZCRX_EXT_UNREGISTER | ZCRX_EXT_REMOVE_AREA, a.ext.features);
+		  ZCRX_EXT_UNREGISTER | ZCRX_EXT_REMOVE_AREA |
+		  ZCRX_EXT_SUBSCRIBE, a.ext.features);
 	EXPECT_EQ(IORING_ZCRX_AREA_FALLBACK, a.ext.area_flags);
 	/* fields that are yet to come */
 	for (i = 2 * sizeof(__u64); i < sizeof(a); i++)

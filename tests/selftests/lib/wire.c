@@ -162,6 +162,8 @@ static int take_ready(struct receiver *rx, unsigned int nr)
 
 		seen++;
 		if (rx->notice && cqe->user_data == rx->notice) {
+			if (!rx->noticed)
+				rx->notice_res = cqe->res;
 			rx->noticed = true;
 			continue;
 		}

@@ -77,6 +77,7 @@ struct receiver {
 	/* A notice: its user_data, which no request may have, and whether it came. */
 	__u64 notice;
 	bool noticed;
+	__s32 notice_res;	/* the first one's result */
 };
 
 enum { RECEIVE_MORE, RECEIVE_END };	/* RECEIVE_MORE is 0 */

@@ -8,7 +8,8 @@
  * as it stands.
  *
  * Numbers stay out of the way of those that upstream will hand out: flags from
- * bit 31 down, operations from 0x5a00 up.
+ * bit 31 down, types of event from 30 down (as 1 << the type is a result, and no
+ * error), operations from 0x5a00 up.
  */
 #ifndef LINUX_IO_ZCRX_EXT_H
 #define LINUX_IO_ZCRX_EXT_H
@@ -37,6 +38,8 @@ extern "C" {
  *	process and dma-bufs
  * @ZCRX_EXT_UNREGISTER: there is ZCRX_CTRL_UNREGISTER
  * @ZCRX_EXT_REMOVE_AREA: there is ZCRX_CTRL_REMOVE_AREA
+ * @ZCRX_EXT_SUBSCRIBE: there is ZCRX_CTRL_SUBSCRIBE, and with it
+ *	ZCRX_EVENT_LOW_WATER
  */
 enum zcrx_ext_features {
 	ZCRX_EXT_DMABUF_COPY		= 1 << 0,
@@ -46,6 +49,7 @@ enum zcrx_ext_features {
 	ZCRX_EXT_MIXED_AREAS		= 1 << 4,
 	ZCRX_EXT_UNREGISTER		= 1 << 5,
 	ZCRX_EXT_REMOVE_AREA		= 1 << 6,
+	ZCRX_EXT_SUBSCRIBE		= 1 << 7,
 };
 
 /**
@@ -75,16 +79,20 @@ struct io_uring_query_zcrx_ext {
  * @ZCRX_CTRL_UNREGISTER: the ring lets go of the ifq. Its requests that wait for
  *	data end with -ECANCELED. If no other ring and no exported file descriptor
  *	has the ifq, its queue goes back to the NIC: before the call returns, or as
- *	soon as it can be restarted. Nothing is written to the areas from then on,
- *	so what the program has of them stays as it is
+ *	soon as it can be restarted. No buffer that the program has is written to,
+ *	and nothing of the areas from then on
  * @ZCRX_CTRL_REMOVE_AREA: the ifq lets go of an area, for all rings that have
  *	it. Its queues are restarted: frames that are on their way are sent again
- *	by the peer. Nothing is written to the area once the call returned; what
- *	the program holds of it stays as it is and has to be given back
+ *	by the peer. Once the call returned, no NIC writes to the area; what the
+ *	program holds of it stays as it is and has to be given back. The caller
+ *	needs CAP_NET_ADMIN, as for a registration
+ * @ZCRX_CTRL_SUBSCRIBE: the ring gets events of the ifq, whichever ring has
+ *	registered it, or gets them no more
  */
 enum zcrx_ext_ctrl_op {
 	ZCRX_CTRL_UNREGISTER	= 0x5a00,
 	ZCRX_CTRL_REMOVE_AREA	= 0x5a01,
+	ZCRX_CTRL_SUBSCRIBE	= 0x5a02,
 };
 
 /**
@@ -100,7 +108,9 @@ enum zcrx_leave_flags {
 /**
  * struct zcrx_ctrl_leave - payload of ZCRX_CTRL_UNREGISTER, ZCRX_CTRL_REMOVE_AREA
  * @user_data: with ZCRX_LEAVE_NOTIFY: that of the completion, whose result and
- *	flags are 0; else 0. A ring that ends before gets none
+ *	flags are 0; else 0. A ring that ends before gets none. A buffer that was
+ *	given back is back once the refill ring was read: a program that wants it
+ *	soon calls ZCRX_CTRL_FLUSH_RQ
  * @area_token: of the area to remove, as
  *	&io_uring_zcrx_area_reg.rq_area_token told it; 0 to unregister
  * @flags: &enum zcrx_leave_flags
@@ -110,10 +120,11 @@ enum zcrx_leave_flags {
  * have to be 0; EBADFD for ZCRX_LEAVE_NOTIFY on a ring that is not enabled;
  * ENOMEM. Of ZCRX_CTRL_REMOVE_AREA: ENOENT if there is no such area or it is on
  * its way out; EBUSY for the last area that is not a fallback; what the driver
- * answered if a queue could not be restarted.
+ * answered if a queue could not be restarted; EPERM.
  *
- * A token is never that of another area later on, but a program that adds and
- * removes areas for long runs out of them, after 65,536: ENOSPC.
+ * A token is never that of another area later on, so a program that adds and
+ * removes areas for long runs out of them: 4,096 for each of the 16 places. Then
+ * ZCRX_CTRL_ADD_AREA ends with ENOSPC, until a place is free that has some left.
  */
 struct zcrx_ctrl_leave {
 	__u64	user_data;
@@ -122,12 +133,46 @@ struct zcrx_ctrl_leave {
 	__u32	__resv[7];
 };
 
+/*
+ * A type of event, beside &enum zcrx_event_type: fewer buffers than the mark are
+ * free, as they are taken for the NIC or for a copy. Those of fallback areas do not
+ * count, nor what the NIC has: the application should give buffers back, or add an
+ * area, before it becomes ZCRX_EVENT_ALLOC_FAIL. It is posted once, and again when
+ * buffers are taken after it was armed.
+ */
+#define ZCRX_EVENT_LOW_WATER		30
+
+/**
+ * struct zcrx_ctrl_subscribe - payload of ZCRX_CTRL_SUBSCRIBE
+ * @user_data: that of the completions. Their result is 1 << the type of event,
+ *	their flags are 0
+ * @type_mask: one bit, 1 << the type, for each type wanted: of &enum
+ *	zcrx_event_type, and ZCRX_EVENT_LOW_WATER. With 0, the ring has had enough
+ * @low_water: the mark, in buffers, with ZCRX_EVENT_LOW_WATER; else 0
+ * @__resv: must be 0
+ *
+ * Once for a ring and ifq, until it is ended; that the ring has registered the ifq
+ * with a &struct zcrx_event_desc is another matter. ZCRX_CTRL_ARM_EVENT, by a ring
+ * that has subscribed, is for its events alone.
+ *
+ * Errors: EINVAL for unknown bits, reserved fields, a mark without its type or a
+ * type without its mark, user_data with no type; EEXIST if the ring has subscribed;
+ * ENOENT if it has not and wants no type; ENOMEM.
+ */
+struct zcrx_ctrl_subscribe {
+	__u64	user_data;
+	__u32	type_mask;
+	__u32	low_water;
+	__u64	__resv[4];
+};
+
 /**
  * struct zcrx_ext_ctrl - argument of IORING_REGISTER_ZCRX_CTRL for our operations
  * @zcrx_id: the ifq
  * @op: &enum zcrx_ext_ctrl_op
  * @__resv: must be 0
- * @zc_leave: its payload
+ * @zc_leave: for ZCRX_CTRL_UNREGISTER and ZCRX_CTRL_REMOVE_AREA
+ * @zc_subscribe: for ZCRX_CTRL_SUBSCRIBE
  *
  * As large as &struct zcrx_ctrl, and of the same layout.
  */
@@ -135,7 +180,10 @@ struct zcrx_ext_ctrl {
 	__u32	zcrx_id;
 	__u32	op;
 	__u64	__resv[2];
-	struct zcrx_ctrl_leave	zc_leave;
+	union {
+		struct zcrx_ctrl_leave		zc_leave;
+		struct zcrx_ctrl_subscribe	zc_subscribe;
+	};
 };
 
 #ifdef __cplusplus
