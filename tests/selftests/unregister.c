@@ -111,10 +111,17 @@ TEST_F(requests, end)
 
 	ASSERT_EQ(0, zc_unregister(zc, 0));
 	EXPECT_RESULT(zc, p->rx.id, -ECANCELED);
+	/* its id is another's by then */
+	zc->reg.ifq.zcrx_id = 0;
+	zc->reg.area.rq_area_token = 0;
+	memset(&zc->reg.ifq.offsets, 0, sizeof(zc->reg.ifq.offsets));
+	ASSERT_EQ(0, io_uring_register_ifq(&zc->ring, &zc->reg.ifq));
+	ASSERT_EQ(0, zc->reg.ifq.zcrx_id);
 	ASSERT_EQ(1, write(pipefd[1], "", 1));
 	EXPECT_RESULT(zc, OTHER, 1);
 	EXPECT_RESULT(zc, OTHER + 1, -ECANCELED);
 	/* a new one does not find it either */
+	ASSERT_EQ(0, zc_unregister(zc, 0));
 	sqe[0] = recv_sqe(p);
 	ASSERT_EQ(0, zc_submit(zc, sqe, 1));
 	EXPECT_RESULT(zc, p->rx.id, -EINVAL);
