@@ -40,6 +40,7 @@ static const struct op {
 	{ "arm_event", op_arm, 60 },
 	{ "add_area", op_add_area, 40 },
 	{ "remove_area", op_remove_area, 40 },
+	{ "subscribe", op_subscribe, 30 },
 	{ "unregister", op_unregister, 12 },
 	{ "ctrl_unknown", op_ctrl_unknown, 15 },
 	{ "query", op_query, 80 },

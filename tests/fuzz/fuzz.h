@@ -97,6 +97,7 @@ int op_export(struct prng *p);
 int op_arm(struct prng *p);
 int op_add_area(struct prng *p);
 int op_remove_area(struct prng *p);
+int op_subscribe(struct prng *p);
 int op_unregister(struct prng *p);
 int op_ctrl_unknown(struct prng *p);
 int op_query(struct prng *p);

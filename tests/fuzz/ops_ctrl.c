@@ -96,6 +96,8 @@ int op_arm(struct prng *p)
 	ctrl.zc_arm_event.event_type = prng_chance(p, 80) ?
 				       prng_below(p, 2) : prng_odd(p);
 	if (prng_chance(p, 20))
+		ctrl.zc_arm_event.event_type = ZCRX_EVENT_LOW_WATER;
+	if (prng_chance(p, 20))
 		spoil(p, &ctrl);
 	return call(p, ring, &ctrl);
 }
@@ -140,7 +142,7 @@ static struct zcrx_ctrl_leave *leave_of(struct prng *p, struct zcrx_ctrl *ctrl)
 
 	if (prng_chance(p, 60)) {
 		leave->flags = ZCRX_LEAVE_NOTIFY;
-		leave->user_data = prng_below(p, 1000);
+		leave->user_data = ~0ULL;
 	}
 	return leave;
 }
@@ -158,6 +160,27 @@ int op_remove_area(struct prng *p)
 		id = prng_odd(p);
 	leave_of(p, &ctrl)->area_token = id << IORING_ZCRX_AREA_SHIFT;
 	if (prng_chance(p, 15))
+		spoil(p, &ctrl);
+	return call(p, ring, &ctrl);
+}
+
+int op_subscribe(struct prng *p)
+{
+	struct zcrx_ctrl_subscribe *sub;
+	struct fuzz_ring *ring;
+	struct zcrx_ctrl ctrl;
+
+	begin(p, &ctrl, &ring, ZCRX_CTRL_SUBSCRIBE);
+	sub = (void *)&ctrl.zc_flush;
+	if (prng_chance(p, 80)) {
+		sub->user_data = ~0ULL;
+		sub->type_mask = prng_below(p, 4);
+		if (prng_chance(p, 50)) {
+			sub->type_mask |= 1U << ZCRX_EVENT_LOW_WATER;
+			sub->low_water = 1 + prng_below(p, 64);
+		}
+	}
+	if (prng_chance(p, 20))
 		spoil(p, &ctrl);
 	return call(p, ring, &ctrl);
 }
