@@ -140,6 +140,20 @@ static bool site_disarm(struct zcrx_fault_site *site)
 	return site->hits;
 }
 
+static struct zcrx_fault_site armed;
+
+int fault_arm(const char *site, unsigned int n)
+{
+	int ret = find_site(site, &armed);
+
+	return ret ? ret : site_arm(&armed, n);
+}
+
+bool fault_disarm(void)
+{
+	return site_disarm(&armed);
+}
+
 static bool lists(const struct fault_step *step, int err)
 {
 	const int *e;

@@ -2,6 +2,8 @@
 #ifndef TESTS_DEBUG_FAULT_H
 #define TESTS_DEBUG_FAULT_H
 
+#include <stdbool.h>
+
 /*
  * A fault walk: something is done again and again, and each time the Nth call
  * of one kernel function fails, N = 1, 2, 3, ... until it is done without a
@@ -44,6 +46,13 @@ struct fault_scenario {
 /* Once, before all walks. Returns 0 or -errno, and says what failed. */
 int fault_open(void);
 void fault_close(void);
+
+/*
+ * Without a walk: the Nth call of one site by this task fails. fault_disarm()
+ * tells whether there was one.
+ */
+int fault_arm(const char *site, unsigned int n);
+bool fault_disarm(void);
 
 /* Returns how many faults there were, or -errno; says what is wrong. */
 int fault_walk(const struct fault_scenario *s);

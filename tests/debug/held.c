@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A ring lets go of its ifq, its queue cannot be restarted at once, and frames come
+ * in meanwhile: not into what the program holds.
+ */
+#include <net/if.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "kselftest_harness.h"
+
+#include "lib/pins.h"
+#include "lib/recv.h"
+#include "../debug/lib/fault.h"
+#include "queue.h"
+
+#define TIMEOUT		300
+#define MIB		(1024 * 1024ULL)
+#define NOTICE		0x90e
+/* Of 512 buffers some are held, more wait in the socket, and the NIC has the rest. */
+#define AREA_LEN	(2 * MIB)
+#define HELD		120
+#define BACKLOG		(330 * 1448)
+#define RCVBUF		(8 * 1024 * 1024)
+#define ENDLESS		(1024 * 1024 * MIB)
+
+static struct stream stream;
+
+FIXTURE(held)
+{
+	unsigned int ifindex;
+	struct zc zc;
+	struct wire wire;
+	union recv_cqe held[HELD];
+};
+
+FIXTURE_VARIANT(held)
+{
+	enum area_kind kind;
+};
+
+FIXTURE_VARIANT_ADD(held, user) { AREA_USER };
+FIXTURE_VARIANT_ADD(held, heap) { AREA_HEAP };
+
+FIXTURE_SETUP(held)
+{
+	ASSERT_EQ(0, fault_open());
+	self->ifindex = if_nametoindex(WIRE_IF);
+	ASSERT_EQ(0, pins_wait(0, WIRE_PATIENCE_MS));
+	stream_init(&stream, 86);
+	ASSERT_EQ(0, wire_bind(&self->zc, variant->kind, AREA_LEN));
+	ASSERT_EQ(0, wire_open(&self->wire, WIRE_V4, &stream, ENDLESS, true));
+}
+
+FIXTURE_TEARDOWN(held)
+{
+	zc_close(&self->zc);
+	EXPECT_EQ(0, queue_wait_free(self->ifindex, WIRE_RXQ,
+				     WIRE_PATIENCE_MS));
+	EXPECT_EQ(0, pins_wait(0, WIRE_PATIENCE_MS));
+	fault_close();
+}
+
+TEST_F_TIMEOUT(held, stays_as_it_is, TIMEOUT)
+{
+	const int rcvbuf = RCVBUF;
+	struct zc *zc = &self->zc;
+	unsigned int i, wrong = 0;
+	union recv_cqe c;
+	__u64 off = 0;
+	size_t bad;
+
+	/* what nobody reads is to fill the rest of the area */
+	ASSERT_EQ(0, setsockopt(self->wire.sock, SOL_SOCKET, SO_RCVBUFFORCE,
+				&rcvbuf, sizeof(rcvbuf)));
+	ASSERT_EQ(0, zc_recv(zc, self->wire.sock, 0, 0));
+	for (i = 0; i < HELD; i++) {
+		ASSERT_EQ(0, recv_next(zc, &self->held[i], WIRE_PATIENCE_MS));
+		ASSERT_EQ(IORING_CQE_F_MORE, self->held[i].cqe.flags);
+	}
+
+	ASSERT_EQ(0, wire_wait_backlog(self->wire.sock, BACKLOG));
+
+	ASSERT_EQ(0, fault_arm("netdev_rx_queue_restart", 1));
+	EXPECT_EQ(0, zc_unregister(zc, NOTICE));
+	EXPECT_TRUE(fault_disarm());
+	EXPECT_EQ(QUEUE_IO_URING, queue_provider(self->ifindex, WIRE_RXQ));
+	EXPECT_EQ(0, queue_wait_free(self->ifindex, WIRE_RXQ,
+				     WIRE_PATIENCE_MS));
+	for (i = 0; i < HELD; i++) {
+		__u32 len = self->held[i].cqe.res;
+
+		wrong += !stream_check(&stream, off,
+				       zc_data(zc, &self->held[i].cqe), len,
+				       &bad);
+		off += len;
+	}
+	EXPECT_EQ(0, wrong);
+
+	/* the request has the socket until it has ended */
+	do {
+		ASSERT_EQ(0, recv_next(zc, &c, WIRE_PATIENCE_MS));
+	} while (c.cqe.flags & IORING_CQE_F_MORE);
+	EXPECT_EQ(-ECANCELED, c.cqe.res);
+	EXPECT_EQ(0, wire_close(&self->wire));
+	ASSERT_EQ(0, recv_next(zc, &c, WIRE_PATIENCE_MS));
+	EXPECT_EQ(NOTICE, c.cqe.user_data);
+}
+
+TEST_HARNESS_MAIN
