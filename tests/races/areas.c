@@ -35,7 +35,7 @@ static void take_notice(struct live *live)
 	leaving = false;
 }
 
-static int add(struct run *run, struct zc *zc)
+static int add_one(struct run *run, struct zc *zc)
 {
 	enum area_kind kind = chance_kind(run);
 	struct area area;
@@ -68,7 +68,7 @@ static int remove_one(struct run *run, struct live *live)
 	ret = zc_remove_area(&live->zc, leaves, NOTICE);
 	/* the others are fallbacks */
 	if (ret == -EBUSY)
-		return add(run, &live->zc);
+		return add_one(run, &live->zc);
 	leaving = !ret;
 	return failed("to remove an area", ret);
 }
@@ -97,7 +97,7 @@ static int add_or_remove(struct run *run, struct live *live)
 	if (leaving)
 		return all_home(live);
 	if (nr == 1 || (nr < 5 && chance(run, 2)))
-		return add(run, &live->zc);
+		return add_one(run, &live->zc);
 	return remove_one(run, live);
 }
 

@@ -108,13 +108,16 @@ static int next_data(struct zc *zc, union recv_cqe *c)
 /* The ring is told, or has been. */
 #define EXPECT_TOLD(zc, id, result)					\
 	do {								\
+		const __s32 __result = (result);			\
+		const __u64 __id = (id);				\
+									\
 		if (early.cqe.user_data) {				\
-			EXPECT_EQ((__u64)(id), early.cqe.user_data);	\
-			EXPECT_EQ((__s32)(result), early.cqe.res);	\
+			EXPECT_EQ(__id, early.cqe.user_data);		\
+			EXPECT_EQ(__result, early.cqe.res);		\
 			EXPECT_EQ(0, early.cqe.flags);			\
 			memset(&early, 0, sizeof(early));		\
 		} else {						\
-			EXPECT_RESULT(zc, id, (__s32)(result));		\
+			EXPECT_RESULT(zc, __id, __result);		\
 		}							\
 	} while (0)
 

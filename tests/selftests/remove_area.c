@@ -141,11 +141,9 @@ FIXTURE_SETUP(area)
 	self->ifindex = if_nametoindex(WIRE_IF);
 	ASSERT_EQ(0, pins_wait(0, WIRE_PATIENCE_MS));
 	stream_init(&stream, 81);
-	if (variant->nodev) {
-		ASSERT_EQ(0, zc_open(&self->zc, &cfg));
-	} else {
-		ASSERT_EQ(0, wire_bind(&self->zc, variant->kind, AREA_LEN));
-	}
+	ASSERT_EQ(0, variant->nodev ?
+		     zc_open(&self->zc, &cfg) :
+		     wire_bind(&self->zc, variant->kind, AREA_LEN));
 	ASSERT_EQ(0, area_open(&self->more, variant->more, AREA_LEN, &failed));
 	ASSERT_EQ(0, zc_add_area(&self->zc, &self->more, NULL));
 	self->rx = (struct receiver) {
