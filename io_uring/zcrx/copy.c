@@ -151,7 +151,11 @@ static struct net_iov *zcrx_copy_niov(struct zcrx_ifq *ifq)
 		niov = zcrx_copy_take_free(ifq, &why);
 	if (!niov)
 		atomic64_inc(&ifq->counters.copy_failed[why]);
-	zcrx_event_check_low(ifq);
+	/* A copy looks at the free lists first, where a NIC looks at the rings. */
+	if (zcrx_event_is_low(ifq)) {
+		zcrx_copy_reclaim(ifq, UINT_MAX);
+		zcrx_event_check_low(ifq);
+	}
 	return niov;
 }
 

@@ -394,6 +394,26 @@ void zcrx_event_raise(struct zcrx_ifq *ifq, enum zcrx_event_type type)
 }
 
 /**
+ * zcrx_event_is_low() - would zcrx_event_check_low() tell anybody?
+ * @ifq: the ifq
+ *
+ * For who can look for buffers that were given back before.
+ */
+bool zcrx_event_is_low(struct zcrx_ifq *ifq)
+{
+	struct zcrx_events *events;
+	bool low = false;
+
+	rcu_read_lock();
+	list_for_each_entry_rcu(events, &ifq->listeners, list) {
+		low |= zcrx_event_listens(events, ZCRX_EVENT_LOW_WATER) &&
+		       zcrx_areas_free_below(ifq, events->low_water);
+	}
+	rcu_read_unlock();
+	return low;
+}
+
+/**
  * zcrx_event_check_low() - buffers were taken off the free lists
  * @ifq: the ifq
  *

@@ -127,15 +127,16 @@ void zcrx_ifq_queue_closed(struct zcrx_ifq *ifq)
  * What the user held goes home before the queues are closed, so that it is
  * free as soon as the pools are, and again after: a CQE may have been posted
  * in between. But if a program may be reading it still, only after: a NIC
- * could get it again by way of a pool. What is free it does not get any more.
+ * could get it again by way of a pool, and gets nothing that is free either.
  */
 static void zcrx_ifq_close(struct zcrx_ifq *ifq)
 {
 	struct zcrx_queue *queue, *tmp;
 	LIST_HEAD(queues);
 
-	zcrx_areas_each(ifq, zcrx_ifq_last_call, NULL);
-	if (!READ_ONCE(ifq->keep))
+	if (READ_ONCE(ifq->keep))
+		zcrx_areas_each(ifq, zcrx_ifq_last_call, NULL);
+	else
 		zcrx_ifq_scrub(ifq);
 
 	mutex_lock(&ifq->lock);

@@ -382,6 +382,17 @@ void zcrx_recv_cancel(struct io_ring_ctx *ctx, u32 id)
 	zcrx_recv_cancel_in(&ctx->cancel_table_locked, &match);
 }
 
+/* The ifq that a request was made for, NULL if its ring has let go of that; its id
+ * may be another's by now. uring_lock is held.
+ */
+static struct zcrx_ifq *zcrx_recv_ifq(struct io_kiocb *req)
+{
+	struct io_recvzc *zc = io_kiocb_to_cmd(req, struct io_recvzc);
+	struct zcrx_ifq *ifq = zcrx_ifq_find(req->ctx, zc->zcrx_id);
+
+	return likely(ifq && ifq->serial == zc->serial) ? ifq : NULL;
+}
+
 int io_recvzc(struct io_kiocb *req, unsigned int issue_flags)
 {
 	struct io_recvzc *zc = io_kiocb_to_cmd(req, struct io_recvzc);
@@ -390,8 +401,13 @@ int io_recvzc(struct io_kiocb *req, unsigned int issue_flags)
 	int ret;
 
 	if (!(req->flags & REQ_F_POLLED) &&
-	    (zc->flags & IORING_RECVSEND_POLL_FIRST))
+	    (zc->flags & IORING_RECVSEND_POLL_FIRST)) {
+		/* Nobody cancels it any more if the ifq has gone. */
+		ret = -ECANCELED;
+		if (!(issue_flags & IO_URING_F_UNLOCKED) && !zcrx_recv_ifq(req))
+			goto done;
 		return -EAGAIN;
+	}
 
 	sock = sock_from_file(req->file);
 	if (unlikely(!sock)) {
@@ -404,9 +420,8 @@ int io_recvzc(struct io_kiocb *req, unsigned int issue_flags)
 		goto done;
 	}
 
-	ifq = zcrx_ifq_find(req->ctx, zc->zcrx_id);
-	/* It was there when the request was made; its id may be another's now. */
-	if (unlikely(!ifq || ifq->serial != zc->serial)) {
+	ifq = zcrx_recv_ifq(req);
+	if (unlikely(!ifq)) {
 		ret = -ECANCELED;
 		goto done;
 	}

@@ -336,7 +336,7 @@ void io_zcrx_ctx_init(struct io_ring_ctx *ctx)
 	INIT_LIST_HEAD(&ctx->zcrx_notices);
 }
 
-/* Does the ring know  by another id as well? */
+/* Does the ring know @ifq by another id as well? */
 static bool zcrx_knows(struct io_ring_ctx *ctx, const struct zcrx_ifq *ifq)
 {
 	struct zcrx_ifq *other;
@@ -349,7 +349,7 @@ static bool zcrx_knows(struct io_ring_ctx *ctx, const struct zcrx_ifq *ifq)
 	return false;
 }
 
-/* The ring lets go of what it knows by ; uring_lock is held. */
+/* The ring lets go of what it knows by @id; uring_lock is held. */
 void zcrx_leave(struct io_ring_ctx *ctx, u32 id, struct zcrx_ifq *ifq)
 {
 	zcrx_withdraw(ctx, id);

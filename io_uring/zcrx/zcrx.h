@@ -29,7 +29,7 @@
  *
  * Locks, outermost first: uring_lock, RTNL or a socket's lock, zcrx_ifq.lock,
  * zcrx_rq.lock (BH), zcrx_area.free_lock (BH). Under a socket's lock alone:
- * zcrx_dmabuf.cpu_lock.
+ * zcrx_dmabuf.cpu_lock. Innermost: zcrx_events.lock (BH), zcrx_notice_lock.
  */
 #ifndef IOU_ZCRX_INTERNAL_H
 #define IOU_ZCRX_INTERNAL_H
@@ -390,6 +390,7 @@ void zcrx_events_free(struct zcrx_ifq *ifq);
 void zcrx_events_attach(struct zcrx_ifq *ifq, struct io_ring_ctx *ctx);
 void zcrx_events_detach(struct zcrx_ifq *ifq, struct io_ring_ctx *ctx);
 void zcrx_event_raise(struct zcrx_ifq *ifq, enum zcrx_event_type type);
+bool zcrx_event_is_low(struct zcrx_ifq *ifq);
 void zcrx_event_check_low(struct zcrx_ifq *ifq);
 int zcrx_event_arm(struct zcrx_ifq *ifq, struct io_ring_ctx *ctx,
 		   const struct zcrx_ctrl_arm_event *arm);

@@ -264,6 +264,21 @@ TEST_F(copies, refused)
 	EXPECT_EQ(0, recv_pair_drain(&self->pair));
 }
 
+/* What was given back counts, though nobody has looked at the refill ring. */
+TEST_F(copies, not_low)
+{
+	struct recv_pair *p = &self->pair;
+	unsigned int i;
+
+	ASSERT_EQ(0, subscribe(&p->zc, (struct zcrx_ctrl_subscribe) {
+		.user_data = OURS, .type_mask = LOW,
+		.low_water = NR_BUFFERS / 2 }));
+	for (i = 0; i < 4 * NR_BUFFERS; i++)
+		EXPECT_COPY(p, NULL);
+	EXPECT_NOT_TOLD(&p->zc);
+	EXPECT_EQ(0, recv_pair_drain(p));
+}
+
 /* With an event on its way that nobody will read. */
 TEST_F(copies, ring_leaves)
 {

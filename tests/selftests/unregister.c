@@ -94,7 +94,7 @@ TEST_F(requests, end)
 {
 	struct recv_pair *p = &self->pair;
 	struct zc *zc = &p->zc;
-	struct io_uring_sqe sqe[2] = {};
+	struct io_uring_sqe sqe[3] = {};
 	int pipefd[2];
 	char byte;
 
@@ -105,8 +105,12 @@ TEST_F(requests, end)
 	sqe[0].flags = IOSQE_IO_LINK;
 	sqe[0].user_data = OTHER;
 	sqe[1] = recv_sqe(p);
+	sqe[1].flags |= IOSQE_IO_HARDLINK;
 	sqe[1].user_data = OTHER + 1;
-	ASSERT_EQ(0, zc_submit(zc, sqe, 2));
+	sqe[2] = recv_sqe(p);
+	sqe[2].ioprio |= IORING_RECVSEND_POLL_FIRST;
+	sqe[2].user_data = OTHER + 2;
+	ASSERT_EQ(0, zc_submit(zc, sqe, 3));
 	ASSERT_EQ(0, recv_bytes(&p->rx, 3 * PAGE));
 
 	ASSERT_EQ(0, zc_unregister(zc, 0));
@@ -120,6 +124,7 @@ TEST_F(requests, end)
 	ASSERT_EQ(1, write(pipefd[1], "", 1));
 	EXPECT_RESULT(zc, OTHER, 1);
 	EXPECT_RESULT(zc, OTHER + 1, -ECANCELED);
+	EXPECT_RESULT(zc, OTHER + 2, -ECANCELED);
 	/* a new one does not find it either */
 	ASSERT_EQ(0, zc_unregister(zc, 0));
 	sqe[0] = recv_sqe(p);
