@@ -14,7 +14,8 @@ MAKEFLAGS += --no-print-directory
 help:
 	@echo 'make run       build everything, and show the demo in a VM'
 	@echo 'make check     build everything, and run all tests; with FULL=1'
-	@echo "               also liburing's own suite, and more on a debug kernel"
+	@echo "               also liburing's own suite, comparisons with the stock"
+	@echo '               kernel, and more on a debug kernel'
 	@echo 'make kernel    build the kernel with the overlay, and the VM image'
 	@echo 'make mutants   plant bugs, one at a time, and see the tests notice;'
 	@echo "               MUTANTS='PATTERN...' for some of them"
