@@ -152,9 +152,9 @@ static struct net_iov *zcrx_copy_niov(struct zcrx_ifq *ifq)
 	if (!niov)
 		atomic64_inc(&ifq->counters.copy_failed[why]);
 	/* A copy looks at the free lists first, where a NIC looks at the rings. */
-	if (zcrx_event_is_low(ifq)) {
+	if (zcrx_event_check_low(ifq, false)) {
 		zcrx_copy_reclaim(ifq, UINT_MAX);
-		zcrx_event_check_low(ifq);
+		zcrx_event_check_low(ifq, true);
 	}
 	return niov;
 }

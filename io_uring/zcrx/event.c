@@ -12,8 +12,8 @@
  */
 
 #include <linux/bits.h>
-#include <linux/list.h>
 #include <linux/io_uring_types.h>
+#include <linux/list.h>
 #include <linux/nospec.h>
 #include <linux/percpu-refcount.h>
 #include <linux/slab.h>
@@ -346,6 +346,7 @@ static void zcrx_event_queue(struct zcrx_events *events, u32 type)
 {
 	struct zcrx_event *event = &events->event[zcrx_event_index(type)];
 	struct io_ring_ctx *ctx = events->ctx;
+
 	/* A ring that is not enabled yet has no task. */
 	if (!READ_ONCE(ctx->submitter_task) || !percpu_ref_tryget(&ctx->refs))
 		return;
@@ -394,42 +395,30 @@ void zcrx_event_raise(struct zcrx_ifq *ifq, enum zcrx_event_type type)
 }
 
 /**
- * zcrx_event_is_low() - would zcrx_event_check_low() tell anybody?
+ * zcrx_event_check_low() - buffers were taken off the free lists
  * @ifq: the ifq
+ * @tell: tell those for whom there are too few now, and do not only look
  *
- * For who can look for buffers that were given back before.
+ * Any context but hard interrupts.
+ *
+ * Return: is there anybody to be told?
  */
-bool zcrx_event_is_low(struct zcrx_ifq *ifq)
+bool zcrx_event_check_low(struct zcrx_ifq *ifq, bool tell)
 {
 	struct zcrx_events *events;
 	bool low = false;
 
 	rcu_read_lock();
 	list_for_each_entry_rcu(events, &ifq->listeners, list) {
-		low |= zcrx_event_listens(events, ZCRX_EVENT_LOW_WATER) &&
-		       zcrx_areas_free_below(ifq, events->low_water);
-	}
-	rcu_read_unlock();
-	return low;
-}
-
-/**
- * zcrx_event_check_low() - buffers were taken off the free lists
- * @ifq: the ifq
- *
- * Tells those for whom there are too few now. Any context but hard interrupts.
- */
-void zcrx_event_check_low(struct zcrx_ifq *ifq)
-{
-	struct zcrx_events *events;
-
-	rcu_read_lock();
-	list_for_each_entry_rcu(events, &ifq->listeners, list) {
-		if (zcrx_event_listens(events, ZCRX_EVENT_LOW_WATER) &&
-		    zcrx_areas_free_below(ifq, events->low_water))
+		if (!zcrx_event_listens(events, ZCRX_EVENT_LOW_WATER) ||
+		    !zcrx_areas_free_below(ifq, events->low_water))
+			continue;
+		low = true;
+		if (tell)
 			zcrx_event_tell(events, ZCRX_EVENT_LOW_WATER);
 	}
 	rcu_read_unlock();
+	return low;
 }
 
 static bool zcrx_event_arm_one(struct zcrx_events *events, u32 type)

@@ -63,7 +63,7 @@ static void zcrx_notice_leave(struct zcrx_notice *notice)
 	notice->ctx = NULL;
 }
 
-/* Whoever adds task work looks at the last one that was added. */
+/* Nobody will be told. */
 void zcrx_notice_free(struct zcrx_notice *notice)
 {
 	if (!notice)
@@ -71,7 +71,7 @@ void zcrx_notice_free(struct zcrx_notice *notice)
 	spin_lock(&zcrx_notice_lock);
 	zcrx_notice_leave(notice);
 	spin_unlock(&zcrx_notice_lock);
-	kfree_rcu(notice, rcu);
+	kfree(notice);
 }
 
 static void zcrx_notice_post(struct io_kiocb *req, struct io_tw_state *ts)
@@ -80,6 +80,7 @@ static void zcrx_notice_post(struct io_kiocb *req, struct io_tw_state *ts)
 	struct io_ring_ctx *ctx = req->ctx;
 
 	zcrx_cqe_post(req);
+	/* whoever adds task work looks at the last one that was added */
 	kfree_rcu(notice, rcu);
 	percpu_ref_put(&ctx->refs);
 }
@@ -105,7 +106,7 @@ void zcrx_notice_send(struct zcrx_notice *notice)
 		zcrx_cqe_send(&notice->req, ctx, notice->user_data, 0,
 			      zcrx_notice_post);
 	else
-		kfree_rcu(notice, rcu);
+		kfree(notice);
 }
 
 /* A list of several, under a lock of its owner. */

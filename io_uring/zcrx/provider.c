@@ -47,7 +47,7 @@ static void zcrx_free_fill_pool(struct zcrx_ifq *ifq, struct page_pool *pp,
 			left -= zcrx_area_fill_pool(area, pp, left);
 	}
 	rcu_read_unlock();
-	zcrx_event_check_low(ifq);
+	zcrx_event_check_low(ifq, true);
 }
 
 /* Called when the pool's cache and its ptr_ring are empty. What the user gave

@@ -403,10 +403,10 @@ int io_recvzc(struct io_kiocb *req, unsigned int issue_flags)
 	if (!(req->flags & REQ_F_POLLED) &&
 	    (zc->flags & IORING_RECVSEND_POLL_FIRST)) {
 		/* Nobody cancels it any more if the ifq has gone. */
+		if (issue_flags & IO_URING_F_UNLOCKED || zcrx_recv_ifq(req))
+			return -EAGAIN;
 		ret = -ECANCELED;
-		if (!(issue_flags & IO_URING_F_UNLOCKED) && !zcrx_recv_ifq(req))
-			goto done;
-		return -EAGAIN;
+		goto done;
 	}
 
 	sock = sock_from_file(req->file);

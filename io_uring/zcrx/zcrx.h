@@ -390,8 +390,7 @@ void zcrx_events_free(struct zcrx_ifq *ifq);
 void zcrx_events_attach(struct zcrx_ifq *ifq, struct io_ring_ctx *ctx);
 void zcrx_events_detach(struct zcrx_ifq *ifq, struct io_ring_ctx *ctx);
 void zcrx_event_raise(struct zcrx_ifq *ifq, enum zcrx_event_type type);
-bool zcrx_event_is_low(struct zcrx_ifq *ifq);
-void zcrx_event_check_low(struct zcrx_ifq *ifq);
+bool zcrx_event_check_low(struct zcrx_ifq *ifq, bool tell);
 int zcrx_event_arm(struct zcrx_ifq *ifq, struct io_ring_ctx *ctx,
 		   const struct zcrx_ctrl_arm_event *arm);
 int zcrx_subscribe(struct zcrx_ifq *ifq, struct io_ring_ctx *ctx,

@@ -60,7 +60,6 @@ static int note_end(struct ifq *ifq)
 
 static int prepare(void *arg)
 {
-	struct zcrx_ctrl ctrl = { .op = ZCRX_CTRL_EXPORT };
 	struct subject *s = arg;
 	int ret, gone;
 
@@ -69,10 +68,8 @@ static int prepare(void *arg)
 		ret = ifq_register(&s->ifq);
 	if (ret)
 		return ret;
-	ctrl.zcrx_id = s->ifq.zc.reg.ifq.zcrx_id;
-	ret = zc_ctrl(&s->ifq.zc, &ctrl);
-	s->fd = ctrl.zc_export.zcrx_fd;
-	gone = ret ? ret : note_end(&s->ifq);
+	s->fd = zc_export(&s->ifq.zc);
+	gone = s->fd < 0 ? s->fd : note_end(&s->ifq);
 	ifq_close(&s->ifq);
 	if (gone < 0)
 		return gone;

@@ -39,14 +39,6 @@ struct importer {
 	__u64 sent;
 };
 
-static int export_ifq(struct zc *zc)
-{
-	struct zcrx_ctrl ctrl = { .op = ZCRX_CTRL_EXPORT };
-	int ret = zc_ctrl(zc, &ctrl);
-
-	return ret ? ret : (int)ctrl.zc_export.zcrx_fd;
-}
-
 /* area: NULL if it is no memory of ours */
 static int importer_open(struct importer *im, int fd, const struct area *area)
 {
@@ -150,7 +142,7 @@ FIXTURE_SETUP(shared)
 	/* it counts for all, and so cannot be compared with one */
 	self->stats = l->stats;
 	l->stats = NULL;
-	self->fd = export_ifq(&l->zc);
+	self->fd = zc_export(&l->zc);
 	ASSERT_LE(0, self->fd);
 }
 
@@ -183,11 +175,7 @@ TEST_F(shared, of_an_importer)
 	ASSERT_EQ(0, importer_copy(&im));
 	ASSERT_EQ(0, listener_settle(l));
 	EXPECT_EVENTS(l, 0, 2);
-	EXPECT_EQ(0, zc_ctrl(&im.zc, &(struct zcrx_ctrl) {
-		.zcrx_id = im.zc.reg.ifq.zcrx_id,
-		.op = ZCRX_CTRL_ARM_EVENT,
-		.zc_arm_event.event_type = ZCRX_EVENT_COPY,
-	}));
+	EXPECT_EQ(0, zc_arm_event(&im.zc, ZCRX_EVENT_COPY));
 
 	/* one is on its way when the ring is closed, and no other one after */
 	ASSERT_EQ(0, importer_copy(&im));
@@ -348,7 +336,7 @@ static int exec_when_told(int ctl)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (listener_open(&l, &cfg, BOTH, 0))
 		return 1;
-	fd = export_ifq(&l.zc);
+	fd = zc_export(&l.zc);
 	/* to be found under a number that is known */
 	if (fd < 0 || dup3(l.zc.ring.ring_fd, RING_FD, O_CLOEXEC) < 0 ||
 	    tell(ctl, 'f', fd) || tell(ctl, 'g', l.gone) || hear(ctl, 'x'))

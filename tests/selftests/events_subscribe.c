@@ -38,17 +38,6 @@ static int subscribe(struct zc *zc, struct zcrx_ctrl_subscribe sub)
 				 &ctrl, 0);
 }
 
-static int arm(struct zc *zc, __u32 type)
-{
-	struct zcrx_ctrl ctrl = {
-		.zcrx_id = zc->reg.ifq.zcrx_id,
-		.op = ZCRX_CTRL_ARM_EVENT,
-		.zc_arm_event.event_type = type,
-	};
-
-	return zc_ctrl(zc, &ctrl);
-}
-
 /* Without a NIC, so that it is known who takes a buffer, and when. */
 FIXTURE(copies)
 {
@@ -64,20 +53,21 @@ FIXTURE_SETUP(copies)
 		.kind = AREA_USER,
 		.area_len = NR_BUFFERS * PAGE,
 	};
-	struct zcrx_ctrl export = { .op = ZCRX_CTRL_EXPORT };
 	struct zc *other = &self->other;
+	int fd;
 
 	ASSERT_EQ(0, pins_wait(0, WIRE_PATIENCE_MS));
 	stream_init(&stream, 84);
 	ASSERT_EQ(0, recv_pair_open(&self->pair, &cfg, &stream));
-	ASSERT_EQ(0, zc_ctrl(&self->pair.zc, &export));
+	fd = zc_export(&self->pair.zc);
+	ASSERT_LE(0, fd);
 	other->rq.khead = &self->head;
 	other->rq.ktail = &self->tail;
 	other->reg.ifq.flags = ZCRX_REG_IMPORT;
-	other->reg.ifq.if_idx = export.zc_export.zcrx_fd;
+	other->reg.ifq.if_idx = fd;
 	ASSERT_EQ(0, zc_ring_open(&other->ring, 64));
 	ASSERT_EQ(0, io_uring_register_ifq(&other->ring, &other->reg.ifq));
-	close(export.zc_export.zcrx_fd);
+	close(fd);
 	ASSERT_EQ(0, zc_recv(&self->pair.zc, self->pair.rx.sock, 0,
 			     self->pair.rx.id));
 }
@@ -165,22 +155,22 @@ TEST_F(copies, to_each_who_asked)
 	EXPECT_COPY(p, NULL);
 	EXPECT_NOT_TOLD(&p->zc);
 	EXPECT_QUIET(&self->other);
-	EXPECT_EQ(-EINVAL, arm(&p->zc, ZCRX_EVENT_ALLOC_FAIL));
-	EXPECT_EQ(0, arm(&p->zc, ZCRX_EVENT_COPY));
-	EXPECT_EQ(-EINVAL, arm(&p->zc, ZCRX_EVENT_COPY));
+	EXPECT_EQ(-EINVAL, zc_arm_event(&p->zc, ZCRX_EVENT_ALLOC_FAIL));
+	EXPECT_EQ(0, zc_arm_event(&p->zc, ZCRX_EVENT_COPY));
+	EXPECT_EQ(-EINVAL, zc_arm_event(&p->zc, ZCRX_EVENT_COPY));
 	EXPECT_COPY(p, NULL);
 	EXPECT_TOLD(&p->zc, OURS, EVENT_COPY);
 	EXPECT_QUIET(&self->other);
-	EXPECT_EQ(0, arm(&self->other, ZCRX_EVENT_COPY));
+	EXPECT_EQ(0, zc_arm_event(&self->other, ZCRX_EVENT_COPY));
 	EXPECT_COPY(p, NULL);
 	EXPECT_NOT_TOLD(&p->zc);
 	EXPECT_RESULT(&self->other, THEIRS, (__s32)EVENT_COPY);
 
 	/* enough */
-	EXPECT_EQ(0, arm(&self->other, ZCRX_EVENT_COPY));
+	EXPECT_EQ(0, zc_arm_event(&self->other, ZCRX_EVENT_COPY));
 	EXPECT_EQ(0, subscribe(&self->other, none));
 	EXPECT_EQ(-ENOENT, subscribe(&self->other, none));
-	EXPECT_EQ(-EINVAL, arm(&self->other, ZCRX_EVENT_COPY));
+	EXPECT_EQ(-EINVAL, zc_arm_event(&self->other, ZCRX_EVENT_COPY));
 	EXPECT_COPY(p, NULL);
 	EXPECT_QUIET(&self->other);
 	EXPECT_EQ(0, recv_pair_drain(p));
@@ -206,7 +196,7 @@ TEST_F(copies, low_water)
 	/* once, until it is armed and less still are left */
 	EXPECT_COPY(p, &self->hold);
 	EXPECT_NOT_TOLD(&p->zc);
-	EXPECT_EQ(0, arm(&p->zc, ZCRX_EVENT_LOW_WATER));
+	EXPECT_EQ(0, zc_arm_event(&p->zc, ZCRX_EVENT_LOW_WATER));
 	EXPECT_NOT_TOLD(&p->zc);
 	EXPECT_COPY(p, &self->hold);
 	EXPECT_TOLD(&p->zc, OURS, LOW);
@@ -214,7 +204,7 @@ TEST_F(copies, low_water)
 	/* there are enough again */
 	hold_release(&self->hold, &p->zc);
 	EXPECT_EQ(0, zc_flush(&p->zc));
-	EXPECT_EQ(0, arm(&p->zc, ZCRX_EVENT_LOW_WATER));
+	EXPECT_EQ(0, zc_arm_event(&p->zc, ZCRX_EVENT_LOW_WATER));
 	for (i = 0; i < NR_BUFFERS - mark; i++)
 		EXPECT_COPY(p, &self->hold);
 	EXPECT_NOT_TOLD(&p->zc);
@@ -241,10 +231,10 @@ TEST_F(copies, refused)
 			continue;
 		EXPECT_EQ(-EINVAL, subscribe(zc, (struct zcrx_ctrl_subscribe) {
 			.type_mask = 1U << i }));
-		EXPECT_EQ(-EINVAL, arm(zc, i));
+		EXPECT_EQ(-EINVAL, zc_arm_event(zc, i));
 	}
-	EXPECT_EQ(-EINVAL, arm(zc, ZCRX_EVENT_LOW_WATER));
-	EXPECT_EQ(-EINVAL, arm(zc, UINT32_MAX));
+	EXPECT_EQ(-EINVAL, zc_arm_event(zc, ZCRX_EVENT_LOW_WATER));
+	EXPECT_EQ(-EINVAL, zc_arm_event(zc, UINT32_MAX));
 	EXPECT_EQ(-EINVAL, subscribe(zc, (struct zcrx_ctrl_subscribe) {
 		.type_mask = LOW }));
 	EXPECT_EQ(-EINVAL, subscribe(zc, (struct zcrx_ctrl_subscribe) {

@@ -256,17 +256,19 @@ static int open_nodev(struct zc *zc)
 static int try_import(void)
 {
 	struct io_uring_zcrx_ifq_reg reg = { .flags = ZCRX_REG_IMPORT };
-	struct zcrx_ctrl ctrl = { .op = ZCRX_CTRL_EXPORT };
 	struct io_uring ring;
 	struct zc zc;
-	int ret;
+	int fd, ret;
 
-	if (open_nodev(&zc) || zc_ctrl(&zc, &ctrl) || zc_ring_open(&ring, 8))
+	if (open_nodev(&zc) || zc_ring_open(&ring, 8))
 		return -EPROTO;
-	reg.if_idx = ctrl.zc_export.zcrx_fd;
+	fd = zc_export(&zc);
+	if (fd < 0)
+		return -EPROTO;
+	reg.if_idx = fd;
 	ret = io_uring_register_ifq(&ring, &reg);
 	io_uring_queue_exit(&ring);
-	close(ctrl.zc_export.zcrx_fd);
+	close(fd);
 	zc_close(&zc);
 	return ret;
 }

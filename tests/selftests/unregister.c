@@ -116,10 +116,7 @@ TEST_F(requests, end)
 	ASSERT_EQ(0, zc_unregister(zc, 0));
 	EXPECT_RESULT(zc, p->rx.id, -ECANCELED);
 	/* its id is another's by then */
-	zc->reg.ifq.zcrx_id = 0;
-	zc->reg.area.rq_area_token = 0;
-	memset(&zc->reg.ifq.offsets, 0, sizeof(zc->reg.ifq.offsets));
-	ASSERT_EQ(0, io_uring_register_ifq(&zc->ring, &zc->reg.ifq));
+	ASSERT_EQ(0, zc_register_again(zc));
 	ASSERT_EQ(0, zc->reg.ifq.zcrx_id);
 	ASSERT_EQ(1, write(pipefd[1], "", 1));
 	EXPECT_RESULT(zc, OTHER, 1);
@@ -135,18 +132,6 @@ TEST_F(requests, end)
 	close(pipefd[1]);
 }
 
-/* A file descriptor of the ring's ifq, or -errno. */
-static int export_fd(struct zc *zc)
-{
-	struct zcrx_ctrl ctrl = {
-		.zcrx_id = zc->reg.ifq.zcrx_id,
-		.op = ZCRX_CTRL_EXPORT,
-	};
-	int ret = zc_ctrl(zc, &ctrl);
-
-	return ret ? ret : (int)ctrl.zc_export.zcrx_fd;
-}
-
 /* By the id of an import they go on, and so do its events. */
 TEST_F(requests, of_another_id_go_on)
 {
@@ -159,7 +144,7 @@ TEST_F(requests, of_another_id_go_on)
 	ASSERT_EQ(0, recv_connect(fd));
 	import = (struct io_uring_zcrx_ifq_reg) {
 		.flags = ZCRX_REG_IMPORT,
-		.if_idx = export_fd(zc),
+		.if_idx = zc_export(zc),
 	};
 	ASSERT_LE(0, (int)import.if_idx);
 	ASSERT_EQ(0, io_uring_register_ifq(&zc->ring, &import));
@@ -200,7 +185,7 @@ TEST_F(requests, no_notice_before_enabled)
 	};
 	struct io_uring_zcrx_ifq_reg import = {
 		.flags = ZCRX_REG_IMPORT,
-		.if_idx = export_fd(&self->pair.zc),
+		.if_idx = zc_export(&self->pair.zc),
 	};
 	__u32 head = 0, tail = 0;
 	struct zc other = {
@@ -268,7 +253,6 @@ TEST_F_TIMEOUT(bound, and_again, TIMEOUT)
 	struct receiver *rx = &self->rx;
 	struct zc *zc = &self->zc;
 	union recv_cqe held[HELD], c;
-	struct zc_reg reg = zc->reg;
 	const char *failed;
 	struct area other;
 	struct wire again;
@@ -303,14 +287,10 @@ TEST_F_TIMEOUT(bound, and_again, TIMEOUT)
 		EXPECT_EQ(0, pins_now());
 
 	/* the same ring, another ifq in memory of its own */
-	reg.ifq.region_ptr = (uintptr_t)&reg.region;
-	reg.ifq.area_ptr = (uintptr_t)&reg.area;
-	reg.ifq.zcrx_id = 0;
-	memset(&reg.ifq.offsets, 0, sizeof(reg.ifq.offsets));
 	ASSERT_EQ(0, area_open(&other, variant->kind, AREA_LEN, &failed));
-	area_describe(&other, &reg.area);
-	ASSERT_EQ(0, io_uring_register_ifq(&zc->ring, &reg.ifq));
-	EXPECT_EQ(0, reg.ifq.zcrx_id);
+	area_describe(&other, &zc->reg.area);
+	ASSERT_EQ(0, zc_register_again(zc));
+	EXPECT_EQ(0, zc->reg.ifq.zcrx_id);
 	ASSERT_EQ(0, wire_open(&again, WIRE_V4, &stream, MIB, true));
 	ASSERT_EQ(0, zc_recv(zc, again.sock, 0, rx->id));
 	do {

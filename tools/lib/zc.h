@@ -117,13 +117,19 @@ int zc_wait(struct zc *zc, unsigned int timeout_ms);
  * IORING_REGISTER_ZCRX_CTRL. zcrx_id of ctrl is its caller's to set. Returns 0
  * or -errno.
  */
-int zc_ctrl(struct zc *zc, struct zcrx_ctrl *ctrl);
+int zc_ctrl(const struct zc *zc, struct zcrx_ctrl *ctrl);
 
 /*
  * Publishes and has the kernel take back what is in the refill ring, until
  * nothing is stashed either. Returns 0 or -errno.
  */
 int zc_flush(struct zc *zc);
+
+/* A file descriptor that stands for the ifq, or -errno. */
+int zc_export(const struct zc *zc);
+
+/* ZCRX_CTRL_ARM_EVENT. Returns 0 or -errno. */
+int zc_arm_event(struct zc *zc, uint32_t type);
 
 /*
  * Adds an area, which zc_close() closes then; a failure leaves it to the
@@ -134,17 +140,23 @@ int zc_add_area(struct zc *zc, const struct area *area, uint64_t *token);
 
 /*
  * Removes an area, and asks for a notice with that user_data when it has gone, if
- * that is not 0. What is held of it stays where it is until zc_forget_area(),
- * which closes it. Returns 0 or -errno.
+ * that is not 0. What is held of it is found until zc_forget_area(), which leaves
+ * the area to the caller. Returns 0 or -errno.
  */
 int zc_remove_area(struct zc *zc, uint64_t token, uint64_t user_data);
-void zc_forget_area(struct zc *zc, uint64_t token);
+struct area zc_forget_area(struct zc *zc, uint64_t token);
 
 /*
  * The ring lets go of its ifq, and asks for a notice as above. Returns 0 or
  * -errno.
  */
 int zc_unregister(struct zc *zc, uint64_t user_data);
+
+/*
+ * After that, and when nothing of the refill ring matters any more: registers what
+ * zc->reg says once more, in the same region. Returns 0 or -errno.
+ */
+int zc_register_again(struct zc *zc);
 
 /*
  * Where the payload of a completion lies, or NULL if the completion points

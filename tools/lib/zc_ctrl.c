@@ -6,7 +6,7 @@
 
 #include "zc.h"
 
-int zc_ctrl(struct zc *zc, struct zcrx_ctrl *ctrl)
+int zc_ctrl(const struct zc *zc, struct zcrx_ctrl *ctrl)
 {
 	return io_uring_register(zc->ring.ring_fd, IORING_REGISTER_ZCRX_CTRL,
 				 ctrl, 0);
@@ -35,6 +35,25 @@ int zc_flush(struct zc *zc)
 		zc_publish(zc);
 	} while (!ret && zc->stash_len < stashed);
 	return ret;
+}
+
+int zc_export(const struct zc *zc)
+{
+	struct zcrx_ctrl ctrl;
+	int ret;
+
+	ctrl_init(&ctrl, zc, ZCRX_CTRL_EXPORT);
+	ret = zc_ctrl(zc, &ctrl);
+	return ret ? ret : (int)ctrl.zc_export.zcrx_fd;
+}
+
+int zc_arm_event(struct zc *zc, uint32_t type)
+{
+	struct zcrx_ctrl ctrl;
+
+	ctrl_init(&ctrl, zc, ZCRX_CTRL_ARM_EVENT);
+	ctrl.zc_arm_event.event_type = type;
+	return zc_ctrl(zc, &ctrl);
 }
 
 static unsigned int slot_of(uint64_t token)
@@ -88,16 +107,33 @@ int zc_remove_area(struct zc *zc, uint64_t token, uint64_t user_data)
 	return leave(zc, ZCRX_CTRL_REMOVE_AREA, token, user_data);
 }
 
-void zc_forget_area(struct zc *zc, uint64_t token)
+struct area zc_forget_area(struct zc *zc, uint64_t token)
 {
-	struct area *area = &zc->areas[slot_of(token)];
+	const struct area area = zc->areas[slot_of(token)];
 
-	area_close(area);
-	memset(area, 0, sizeof(*area));
+	zc->areas[slot_of(token)] = (struct area) {};
 	zc->tokens[slot_of(token)] = 0;
+	return area;
 }
 
 int zc_unregister(struct zc *zc, uint64_t user_data)
 {
 	return leave(zc, ZCRX_CTRL_UNREGISTER, 0, user_data);
+}
+
+int zc_register_again(struct zc *zc)
+{
+	struct io_uring_zcrx_ifq_reg *reg = &zc->reg.ifq;
+	int ret;
+
+	reg->zcrx_id = 0;
+	memset(&reg->offsets, 0, sizeof(reg->offsets));
+	zc->reg.area.rq_area_token = 0;
+	ret = io_uring_register_ifq(&zc->ring, reg);
+	if (ret)
+		return ret;
+	/* what is stashed would go back to the one that went */
+	zc->stash_len = 0;
+	zc_use_region(zc, zc->rq.ring_ptr);
+	return 0;
 }

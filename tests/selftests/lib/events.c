@@ -263,13 +263,7 @@ int listener_copy(struct listener *l, unsigned int len)
 
 int listener_arm(struct listener *l, __u32 type)
 {
-	struct zcrx_ctrl ctrl = {
-		.zcrx_id = l->zc.reg.ifq.zcrx_id,
-		.op = ZCRX_CTRL_ARM_EVENT,
-		.zc_arm_event.event_type = type,
-	};
-
-	return zc_ctrl(&l->zc, &ctrl);
+	return zc_arm_event(&l->zc, type);
 }
 
 int listener_starve(struct listener *l)

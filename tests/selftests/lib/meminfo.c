@@ -2,8 +2,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "await.h"
 #include "meminfo.h"
 
 /* The sum of the numbers behind key in a file of the kernel; -1 without any. */
@@ -57,16 +57,7 @@ long meminfo_pinned_kib(void)
 
 long meminfo_wait_pinned_kib(long want, unsigned int timeout_ms)
 {
-	const struct timespec ms10 = { .tv_nsec = 10 * 1000000 };
-	unsigned int waited;
-	long kib;
-
-	for (waited = 0; ; waited += 10) {
-		kib = meminfo_pinned_kib();
-		if (kib == want || waited >= timeout_ms)
-			return kib;
-		nanosleep(&ms10, NULL);
-	}
+	return await(meminfo_pinned_kib, want, timeout_ms);
 }
 
 bool meminfo_exporter_is(int dmabuf_fd, const char *name)

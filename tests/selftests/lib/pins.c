@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <stdio.h>
-#include <time.h>
 
+#include "await.h"
 #include "pins.h"
 
 /* Counters of each CPU lag behind; this adds them up. */
@@ -35,14 +35,5 @@ long pins_now(void)
 
 long pins_wait(long want, unsigned int timeout_ms)
 {
-	const struct timespec ms10 = { .tv_nsec = 10 * 1000000 };
-	unsigned int waited;
-	long pins;
-
-	for (waited = 0; ; waited += 10) {
-		pins = pins_now();
-		if (pins == want || waited >= timeout_ms)
-			return pins;
-		nanosleep(&ms10, NULL);
-	}
+	return await(pins_now, want, timeout_ms);
 }

@@ -259,15 +259,7 @@ int side_import_again(const struct side *side, int zcrx_fd)
 
 int side_export(const struct side *side)
 {
-	struct zcrx_ctrl ctrl = {
-		.zcrx_id = side->zc.reg.ifq.zcrx_id,
-		.op = ZCRX_CTRL_EXPORT,
-	};
-	int ret;
-
-	ret = io_uring_register(side->zc.ring.ring_fd,
-				IORING_REGISTER_ZCRX_CTRL, &ctrl, 0);
-	return ret ? ret : (int)ctrl.zc_export.zcrx_fd;
+	return zc_export(&side->zc);
 }
 
 static void lock_refill_ring(struct share *share)
