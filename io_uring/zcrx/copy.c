@@ -36,8 +36,7 @@ static bool zcrx_copy_of_syn(const struct tcp_sock *tp, struct sk_buff *skb)
 }
 
 /* Did it come in by a queue of the ifq, another one of that NIC, or elsewhere?
- * The NIC may be gone since: it is compared, not used. As long as the ifq has
- * users it has its queues, so the list needs no lock.
+ * The NIC may be gone since: it is compared, not used.
  */
 static enum zcrx_copy_reason zcrx_copy_path(struct zcrx_ifq *ifq,
 					    struct sk_buff *skb)
@@ -48,7 +47,7 @@ static enum zcrx_copy_reason zcrx_copy_path(struct zcrx_ifq *ifq,
 
 	rcu_read_lock();
 	netdev = dev_get_by_napi_id(skb_napi_id(skb));
-	list_for_each_entry(queue, &ifq->queues, list) {
+	list_for_each_entry_rcu(queue, &ifq->queues, list) {
 		if (!netdev || netdev != READ_ONCE(queue->netdev))
 			continue;
 		reason = ZCRX_COPY_QUEUE;
@@ -122,38 +121,26 @@ static struct net_iov *zcrx_copy_take_free(struct zcrx_ifq *ifq,
 	       zcrx_copy_take_from(ifq, true, why);
 }
 
-/* Data that is copied came in elsewhere, so the queue's own NAPI may not run
- * and nobody look at what the user gave back.
- */
-static unsigned int zcrx_copy_reclaim(struct zcrx_ifq *ifq, unsigned int max)
-{
-	struct zcrx_queue *queue;
-	unsigned int got = 0;
-
-	mutex_lock(&ifq->lock);
-	list_for_each_entry(queue, &ifq->queues, list)
-		got += zcrx_rq_drain(queue, max);
-	mutex_unlock(&ifq->lock);
-	return got;
-}
-
 static struct net_iov *zcrx_copy_niov(struct zcrx_ifq *ifq)
 {
 	enum zcrx_copy_failure why = ZCRX_COPY_NO_ACCESS;
 	struct net_iov *niov = zcrx_copy_take_free(ifq, &why);
 
+	/* Data that is copied came in elsewhere, so the queue's own NAPI may not
+	 * run and nobody look at what the user gave back.
+	 */
 	if (!niov && why == ZCRX_COPY_NO_BUFFER &&
-	    zcrx_copy_reclaim(ifq, ZCRX_COPY_BATCH))
+	    zcrx_queues_drain(ifq, ZCRX_COPY_BATCH))
 		niov = zcrx_copy_take_free(ifq, &why);
 	/* They may have been of areas that do not take copies. */
 	if (!niov && why == ZCRX_COPY_NO_BUFFER &&
-	    zcrx_copy_reclaim(ifq, UINT_MAX))
+	    zcrx_queues_drain(ifq, UINT_MAX))
 		niov = zcrx_copy_take_free(ifq, &why);
 	if (!niov)
 		atomic64_inc(&ifq->counters.copy_failed[why]);
 	/* A copy looks at the free lists first, where a NIC looks at the rings. */
 	if (zcrx_event_check_low(ifq, false)) {
-		zcrx_copy_reclaim(ifq, UINT_MAX);
+		zcrx_queues_drain(ifq, UINT_MAX);
 		zcrx_event_check_low(ifq, true);
 	}
 	return niov;

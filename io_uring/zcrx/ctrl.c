@@ -16,15 +16,11 @@
 static int zcrx_flush(struct zcrx_ifq *ifq, const struct zcrx_ctrl *ctrl)
 {
 	const struct zcrx_ctrl_flush_rq *flush = &ctrl->zc_flush;
-	struct zcrx_queue *queue;
 
 	if (!mem_is_zero(flush->__resv, sizeof(flush->__resv)))
 		return -EINVAL;
 
-	mutex_lock(&ifq->lock);
-	list_for_each_entry(queue, &ifq->queues, list)
-		zcrx_rq_drain(queue, UINT_MAX);
-	mutex_unlock(&ifq->lock);
+	zcrx_queues_drain(ifq, UINT_MAX);
 	return 0;
 }
 
@@ -116,6 +112,25 @@ static int zcrx_remove_area(struct io_ring_ctx *ctx, struct zcrx_ifq *ifq,
 	return ret;
 }
 
+static int zcrx_bind_queue(struct io_ring_ctx *ctx, struct zcrx_ifq *ifq,
+			   const struct zcrx_ctrl *ctrl, void __user *arg)
+{
+	struct zcrx_ext_ctrl __user *ext = arg;
+
+	/* Binding and unbinding restart a NIC's queue. */
+	if (!capable(CAP_NET_ADMIN))
+		return -EPERM;
+	return zcrx_queues_bind(ifq, ctx, &zcrx_ctrl_ext(ctrl)->zc_bind,
+				&ext->zc_bind);
+}
+
+static int zcrx_unbind_queue(struct zcrx_ifq *ifq, const struct zcrx_ctrl *ctrl)
+{
+	if (!capable(CAP_NET_ADMIN))
+		return -EPERM;
+	return zcrx_queues_unbind(ifq, &zcrx_ctrl_ext(ctrl)->zc_unbind);
+}
+
 /**
  * io_zcrx_ctrl() - IORING_REGISTER_ZCRX_CTRL
  * @ctx: the ring, uring_lock held
@@ -158,6 +173,10 @@ int io_zcrx_ctrl(struct io_ring_ctx *ctx, void __user *arg,
 	case ZCRX_CTRL_SUBSCRIBE:
 		return zcrx_subscribe(ifq, ctx,
 				      &zcrx_ctrl_ext(&ctrl)->zc_subscribe);
+	case ZCRX_CTRL_BIND_QUEUE:
+		return zcrx_bind_queue(ctx, ifq, &ctrl, arg);
+	case ZCRX_CTRL_UNBIND_QUEUE:
+		return zcrx_unbind_queue(ifq, &ctrl);
 	}
 	return -EOPNOTSUPP;
 }

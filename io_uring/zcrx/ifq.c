@@ -29,13 +29,8 @@ void zcrx_account_release(struct zcrx_account *acct)
 		mmdrop(acct->mm);
 }
 
-/**
- * zcrx_ifq_alloc() - make an empty ifq
- * @ctx: the ring that registers it, whose user pays for pinned memory
- *
- * Return: the ifq with one reference and one user, or NULL.
- */
-struct zcrx_ifq *zcrx_ifq_alloc(struct io_ring_ctx *ctx)
+/* Make an empty ifq with one reference and one user, or NULL. */
+struct zcrx_ifq *zcrx_ifq_alloc(void)
 {
 	static atomic_t serial = ATOMIC_INIT(0);
 	struct zcrx_ifq *ifq;
@@ -55,7 +50,6 @@ struct zcrx_ifq *zcrx_ifq_alloc(struct io_ring_ctx *ctx)
 	INIT_LIST_HEAD(&ifq->area_list);
 	INIT_LIST_HEAD(&ifq->listeners);
 	INIT_LIST_HEAD(&ifq->notices);
-	zcrx_account_init(&ifq->acct, ctx);
 	return ifq;
 }
 
@@ -76,7 +70,6 @@ void zcrx_ifq_put(struct zcrx_ifq *ifq)
 	zcrx_areas_free(ifq);
 	put_device(ifq->dev);
 	zcrx_events_free(ifq);
-	zcrx_account_release(&ifq->acct);
 	mutex_destroy(&ifq->lock);
 	list_splice_init(&ifq->notices, &notices);
 	kfree(ifq);
@@ -131,23 +124,12 @@ void zcrx_ifq_queue_closed(struct zcrx_ifq *ifq)
  */
 static void zcrx_ifq_close(struct zcrx_ifq *ifq)
 {
-	struct zcrx_queue *queue, *tmp;
-	LIST_HEAD(queues);
-
 	if (READ_ONCE(ifq->keep))
 		zcrx_areas_each(ifq, zcrx_ifq_last_call, NULL);
 	else
 		zcrx_ifq_scrub(ifq);
 
-	mutex_lock(&ifq->lock);
-	list_splice_init(&ifq->queues, &queues);
-	mutex_unlock(&ifq->lock);
-
-	list_for_each_entry_safe(queue, tmp, &queues, list) {
-		list_del_init(&queue->list);
-		zcrx_queue_close(queue);
-	}
-
+	zcrx_queues_close(ifq);
 	zcrx_ifq_queue_closed(ifq);
 }
 

@@ -4,6 +4,10 @@
  *
  * Called with the mm's mmap_lock held, so never under uring_lock, which is
  * held while memory is pinned. zcrx_lock keeps the ifq where it is.
+ *
+ * The refill ring of a registration goes by the id of the ifq, in each ring that has
+ * it. That of a further queue has an id of its own, in the ring that bound it. Ids
+ * of both kinds are of one space, as an offset has no room for more.
  */
 
 #include <linux/io_uring_types.h>
@@ -22,13 +26,85 @@ static struct zcrx_region *zcrx_mmap_region(struct io_ring_ctx *ctx,
 	lockdep_assert_held(&ctx->zcrx_lock);
 
 	ifq = xa_load(&ctx->zcrx_ids, id);
-	if (!ifq)
-		return NULL;
-	queue = list_first_entry_or_null(&ifq->queues, struct zcrx_queue,
-					 list);
+	if (ifq)
+		queue = list_first_entry_or_null(&ifq->queues,
+						 struct zcrx_queue, list);
+	else
+		queue = xa_load(&ctx->zcrx_rings, id);
 	if (!queue || queue->rq.region.user)
 		return NULL;
 	return &queue->rq.region;
+}
+
+/* Keeps the ring of a queue's map_ctx where it is: a queue may outlive it. */
+static DEFINE_MUTEX(zcrx_rings_lock);
+
+/**
+ * zcrx_ring_show() - let a further queue's refill ring be mapped
+ * @queue: the queue, known to nobody yet, with a ring that the kernel allocated
+ * @ctx: by whose fd; uring_lock is held
+ *
+ * The offset is that of queue->map_id. It ends with zcrx_ring_hide().
+ *
+ * Return: 0, -EBUSY (no more ids) or -ENOMEM.
+ */
+int zcrx_ring_show(struct zcrx_queue *queue, struct io_ring_ctx *ctx)
+{
+	u32 id;
+	int ret;
+
+	ret = zcrx_id_alloc(ctx, &id);
+	if (ret)
+		return ret;
+
+	mutex_lock(&zcrx_rings_lock);
+	mutex_lock(&ctx->zcrx_lock);
+	ret = xa_err(xa_store(&ctx->zcrx_rings, id, queue, GFP_KERNEL_ACCOUNT));
+	mutex_unlock(&ctx->zcrx_lock);
+	if (!ret) {
+		queue->map_ctx = ctx;
+		queue->map_id = id;
+	}
+	mutex_unlock(&zcrx_rings_lock);
+	if (ret)
+		zcrx_id_free(ctx, id);
+	return ret;
+}
+
+/* zcrx_rings_lock is held. */
+static void zcrx_ring_forget(struct zcrx_queue *queue)
+{
+	struct io_ring_ctx *ctx = queue->map_ctx;
+
+	if (!ctx)
+		return;
+	mutex_lock(&ctx->zcrx_lock);
+	xa_erase(&ctx->zcrx_rings, queue->map_id);
+	mutex_unlock(&ctx->zcrx_lock);
+	zcrx_id_free(ctx, queue->map_id);
+	queue->map_ctx = NULL;
+}
+
+/* A queue goes: its refill ring cannot be mapped any more. */
+void zcrx_ring_hide(struct zcrx_queue *queue)
+{
+	mutex_lock(&zcrx_rings_lock);
+	zcrx_ring_forget(queue);
+	mutex_unlock(&zcrx_rings_lock);
+}
+
+/* @ctx lets go of @ifq, and with it of the queues that it bound. */
+void zcrx_rings_hide(struct io_ring_ctx *ctx, const struct zcrx_ifq *ifq)
+{
+	struct zcrx_queue *queue;
+	unsigned long id;
+
+	mutex_lock(&zcrx_rings_lock);
+	xa_for_each(&ctx->zcrx_rings, id, queue) {
+		if (queue->ifq == ifq)
+			zcrx_ring_forget(queue);
+	}
+	mutex_unlock(&zcrx_rings_lock);
 }
 
 /* Where the kernel sees the memory behind an mmap offset, for its colour. */

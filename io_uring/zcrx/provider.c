@@ -50,6 +50,34 @@ static void zcrx_free_fill_pool(struct zcrx_ifq *ifq, struct page_pool *pp,
 	zcrx_event_check_low(ifq, true);
 }
 
+/* A program need not know which queue a buffer came by, and gives it back by the
+ * ring of one whose NAPI does not run: as long as somebody looks at it before a
+ * queue goes without.
+ */
+static void zcrx_others_fill_pool(struct zcrx_queue *queue,
+				  struct page_pool *pp, unsigned int max)
+{
+	struct zcrx_ifq *ifq = queue->ifq;
+	struct zcrx_queue *other;
+
+	rcu_read_lock();
+	list_for_each_entry_rcu(other, &ifq->queues, list) {
+		u32 left = other == queue ? 0 : other->rq.nr_entries;
+
+		while (left && !pp->alloc.count) {
+			u32 batch = min_t(u32, left, ZCRX_RQ_BATCH);
+
+			zcrx_rq_fill_foreign(other, pp, max, &batch);
+			if (!batch)
+				break;
+			left -= batch;
+			if (!pp->alloc.count)
+				zcrx_free_fill_pool(ifq, pp, max);
+		}
+	}
+	rcu_read_unlock();
+}
+
 /* Called when the pool's cache and its ptr_ring are empty. What the user gave
  * back comes first, so that buffers that are warm in some cache are used
  * again before others are touched.
@@ -67,6 +95,9 @@ static netmem_ref zcrx_alloc_netmems(struct page_pool *pp, gfp_t gfp)
 	/* A ring that gave anything keeps the free list for copies. */
 	if (!pp->alloc.count)
 		zcrx_free_fill_pool(queue->ifq, pp, left);
+
+	if (unlikely(!pp->alloc.count))
+		zcrx_others_fill_pool(queue, pp, left);
 
 	if (unlikely(!pp->alloc.count)) {
 		zcrx_event_raise(queue->ifq, ZCRX_EVENT_ALLOC_FAIL);

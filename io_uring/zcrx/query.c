@@ -89,7 +89,7 @@ static const struct io_uring_query_zcrx_ext query_ext = {
 				  ZCRX_EXT_DMABUF_NODEV |
 				  ZCRX_EXT_FALLBACK_AREA | ZCRX_EXT_MIXED_AREAS |
 				  ZCRX_EXT_UNREGISTER | ZCRX_EXT_REMOVE_AREA |
-				  ZCRX_EXT_SUBSCRIBE,
+				  ZCRX_EXT_SUBSCRIBE | ZCRX_EXT_QUEUES,
 	.area_flags		= IORING_ZCRX_AREA_FALLBACK,
 };
 

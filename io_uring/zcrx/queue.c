@@ -40,7 +40,8 @@ void zcrx_queue_put(struct zcrx_queue *queue)
 		return;
 
 	WARN_ON_ONCE(queue->netdev);
-	zcrx_rq_free(&queue->rq, &ifq->acct);
+	zcrx_rq_free(&queue->rq, &queue->acct);
+	zcrx_account_release(&queue->acct);
 	kfree(queue);
 	zcrx_ifq_put(ifq);
 }
@@ -49,7 +50,8 @@ void zcrx_queue_put(struct zcrx_queue *queue)
  * zcrx_queue_unbind() - the NIC has no more buffers of this queue
  * @queue: the queue
  *
- * RTNL is held. Drops the reference on the device.
+ * RTNL is held. Drops the reference on the device. With the last queue of the ifq,
+ * no NIC has anything of the areas any more.
  */
 void zcrx_queue_unbind(struct zcrx_queue *queue)
 {
@@ -58,22 +60,40 @@ void zcrx_queue_unbind(struct zcrx_queue *queue)
 	if (!queue->netdev)
 		return;
 
-	zcrx_areas_unmap(queue->ifq);
+	if (!--queue->ifq->nr_bound)
+		zcrx_areas_unmap(queue->ifq);
 	netdev_put(queue->netdev, &queue->netdev_tracker);
 	WRITE_ONCE(queue->netdev, NULL);
 }
 
-static int zcrx_queue_try_close(struct zcrx_queue *queue)
+/**
+ * zcrx_queue_take_off() - give the RX queue back
+ * @queue: the queue
+ *
+ * RTNL is held.
+ *
+ * Return: 0, also where the NIC has gone before; or what the driver answered to
+ * the restart, with the queue as it was.
+ */
+int zcrx_queue_take_off(struct zcrx_queue *queue)
 {
 	struct pp_memory_provider_params params = zcrx_queue_params(queue);
-	int ret = 0;
+	int ret;
+
+	if (!queue->netdev)
+		return 0;
+	ret = netif_mp_close_rxq(queue->netdev, queue->rxq, &params);
+	if (!ret)
+		zcrx_queue_unbind(queue);
+	return ret;
+}
+
+static int zcrx_queue_try_close(struct zcrx_queue *queue)
+{
+	int ret;
 
 	rtnl_lock();
-	if (queue->netdev) {
-		ret = netif_mp_close_rxq(queue->netdev, queue->rxq, &params);
-		if (!ret)
-			zcrx_queue_unbind(queue);
-	}
+	ret = zcrx_queue_take_off(queue);
 	rtnl_unlock();
 	return ret;
 }
@@ -112,42 +132,27 @@ void zcrx_queue_close(struct zcrx_queue *queue)
 	schedule_delayed_work(&queue->close_work, ZCRX_CLOSE_RETRY);
 }
 
-/**
- * zcrx_queues_restart() - have each queue begin anew
- * @ifq: the ifq, which has a user
- *
- * No NIC has a buffer after this that it got before.
- *
- * Return: 0, or why one did not restart; it runs as before then.
+/* Have the RX queue begin anew, so that the NIC has no buffer that it got before;
+ * RTNL is held.
  */
-int zcrx_queues_restart(struct zcrx_ifq *ifq)
+int zcrx_queue_restart(struct zcrx_queue *queue)
 {
-	struct zcrx_queue *queue;
-	int ret = 0;
+	struct pp_memory_provider_params params = zcrx_queue_params(queue);
 
-	rtnl_lock();
-	/* as long as there is a user, they stay */
-	list_for_each_entry(queue, &ifq->queues, list) {
-		struct pp_memory_provider_params params =
-			zcrx_queue_params(queue);
-
-		if (!queue->netdev)
-			continue;
-		ret = netif_mp_restart_rxq(queue->netdev, queue->rxq, &params);
-		if (ret)
-			break;
-	}
-	rtnl_unlock();
-	return ret;
+	if (!queue->netdev)
+		return 0;
+	return netif_mp_restart_rxq(queue->netdev, queue->rxq, &params);
 }
 
 /**
  * zcrx_queue_alloc() - make a queue that is bound to nothing yet
  * @ifq: the ifq; the queue takes a reference
+ * @ctx: the ring that asks, whose user pays for the refill ring
  *
  * Return: the queue with one reference, or NULL.
  */
-struct zcrx_queue *zcrx_queue_alloc(struct zcrx_ifq *ifq)
+struct zcrx_queue *zcrx_queue_alloc(struct zcrx_ifq *ifq,
+				    struct io_ring_ctx *ctx)
 {
 	struct zcrx_queue *queue;
 
@@ -159,6 +164,7 @@ struct zcrx_queue *zcrx_queue_alloc(struct zcrx_ifq *ifq)
 	spin_lock_init(&queue->rq.lock);
 	INIT_DELAYED_WORK(&queue->close_work, zcrx_queue_close_work);
 	INIT_LIST_HEAD(&queue->list);
+	zcrx_account_init(&queue->acct, ctx);
 	queue->ifq = ifq;
 	zcrx_ifq_get(ifq);
 	return queue;
@@ -172,15 +178,30 @@ static void zcrx_queue_check_size(struct zcrx_queue *queue)
 	const struct ethtool_ops *ops = queue->netdev->ethtool_ops;
 	struct kernel_ethtool_ringparam kparam = {};
 	struct ethtool_ringparam param = {};
-	size_t niovs;
+	size_t niovs, descs;
 
 	ops->get_ringparam(queue->netdev, &param, &kparam, NULL);
 	niovs = zcrx_areas_niovs(queue->ifq);
-	if (niovs <= param.rx_pending && net_ratelimit())
+	descs = (size_t)param.rx_pending * queue->ifq->nr_bound;
+	if (niovs <= descs && net_ratelimit())
 		netdev_warn(queue->netdev,
-			    "zcrx: rx queue %u has %u descriptors, the area %zu buffers: it should have %u and what the application holds\n",
-			    queue->rxq, param.rx_pending, niovs,
-			    param.rx_pending + 1);
+			    "zcrx: with rx queue %u there are %zu descriptors, the area has %zu buffers: it should have %zu and what the application holds\n",
+			    queue->rxq, descs, niovs, descs + 1);
+}
+
+/* All queues of an ifq are of one NIC, which the areas are mapped for. */
+static int zcrx_queue_check_nic(struct zcrx_queue *queue,
+				struct net_device *netdev)
+{
+	struct zcrx_queue *first;
+
+	first = list_first_entry_or_null(&queue->ifq->queues,
+					 struct zcrx_queue, list);
+	if (!first)
+		return 0;
+	if (!first->netdev)
+		return -ENODEV;
+	return first->netdev == netdev ? 0 : -EXDEV;
 }
 
 /**
@@ -192,7 +213,8 @@ static void zcrx_queue_check_size(struct zcrx_queue *queue)
  * Areas are imported and mapped before, outside of RTNL: pinning takes its
  * time. That @netdev is not being unregistered is seen under RTNL.
  *
- * Return: 0, or a negative error, after which nothing is bound.
+ * Return: 0, and the queue is one of the ifq's; or a negative error, after which
+ * nothing is bound.
  */
 int zcrx_queue_open(struct zcrx_queue *queue, struct net_device *netdev,
 		    unsigned int rxq)
@@ -202,6 +224,11 @@ int zcrx_queue_open(struct zcrx_queue *queue, struct net_device *netdev,
 	int ret;
 
 	rtnl_lock();
+	ret = zcrx_queue_check_nic(queue, netdev);
+	if (ret) {
+		rtnl_unlock();
+		return ret;
+	}
 	queue->rxq = rxq;
 	queue->ifindex = netdev->ifindex;
 	WRITE_ONCE(queue->netdev, netdev);
@@ -209,15 +236,18 @@ int zcrx_queue_open(struct zcrx_queue *queue, struct net_device *netdev,
 
 	ret = netif_mp_open_rxq(netdev, rxq, &params, &extack);
 	if (ret) {
+		if (net_ratelimit())
+			netdev_warn(netdev, "zcrx: cannot bind rx queue %u: %s (%d)\n",
+				    rxq, extack._msg ?: "the queue did not restart",
+				    ret);
 		netdev_put(netdev, &queue->netdev_tracker);
 		WRITE_ONCE(queue->netdev, NULL);
-	}
-	if (!ret)
+	} else {
+		queue->ifq->nr_bound++;
+		/* under RTNL, so that no restart of all leaves it out */
+		zcrx_queues_add(queue);
 		zcrx_queue_check_size(queue);
-	else if (net_ratelimit())
-		netdev_warn(netdev, "zcrx: cannot bind rx queue %u: %s (%d)\n",
-			    rxq, extack._msg ?: "the queue did not restart",
-			    ret);
+	}
 	rtnl_unlock();
 	return ret;
 }

@@ -22,15 +22,13 @@
  */
 
 #include <linux/io_uring_types.h>
+#include <linux/log2.h>
 #include <linux/nospec.h>
 #include <net/page_pool/helpers.h>
 
 #include "zcrx.h"
 
 #define ZCRX_RQ_TAIL_OFF	ZCRX_RQ_HDR_ALIGN
-
-/* How many entries to take before softirqs have their turn. */
-#define ZCRX_RQ_BATCH		256
 
 /* Tell user space where the parts of a refill ring are. */
 void zcrx_rq_tell(struct io_uring_zcrx_offsets *offsets)
@@ -39,6 +37,26 @@ void zcrx_rq_tell(struct io_uring_zcrx_offsets *offsets)
 		.tail	= ZCRX_RQ_TAIL_OFF,
 		.rqes	= ZCRX_RQ_HDR_SIZE,
 	};
+}
+
+/**
+ * zcrx_rq_entries() - how many entries a refill ring gets
+ * @ctx: the ring that asks
+ * @nr_entries: what it asks for, and what it gets: a power of two
+ *
+ * Return: 0, or -EINVAL: none, or more than there may be.
+ */
+int zcrx_rq_entries(const struct io_ring_ctx *ctx, u32 *nr_entries)
+{
+	if (!*nr_entries)
+		return -EINVAL;
+	if (*nr_entries > ZCRX_RQ_ENTRIES_MAX) {
+		if (!(ctx->flags & IORING_SETUP_CLAMP))
+			return -EINVAL;
+		*nr_entries = ZCRX_RQ_ENTRIES_MAX;
+	}
+	*nr_entries = roundup_pow_of_two(*nr_entries);
+	return 0;
 }
 
 /**
@@ -179,6 +197,25 @@ unsigned int zcrx_rq_fill_pool(struct zcrx_queue *queue, struct page_pool *pp,
 	u32 entries = queue->rq.nr_entries;
 
 	return zcrx_rq_consume(queue, pp, max, &entries);
+}
+
+/**
+ * zcrx_rq_fill_foreign() - give buffers to another queue's page_pool
+ * @queue: the queue whose refill ring is consumed
+ * @pp: a page_pool of another queue of the ifq
+ * @max: how many buffers its cache has room for
+ * @entries: how many entries to look at, and then how many were
+ *
+ * Called by the pool's consumer. What is of other pools, as that queue's own, goes
+ * to the free lists.
+ *
+ * Return: how many buffers were put into the cache of @pp.
+ */
+unsigned int zcrx_rq_fill_foreign(struct zcrx_queue *queue,
+				  struct page_pool *pp, unsigned int max,
+				  u32 *entries)
+{
+	return zcrx_rq_consume(queue, pp, max, entries);
 }
 
 /**

@@ -55,6 +55,7 @@ static int zcrx_reg_copy_in(struct io_ring_ctx *ctx,
 static int zcrx_reg_check(struct io_ring_ctx *ctx, struct zcrx_reg *reg)
 {
 	struct io_uring_zcrx_ifq_reg *ifq = &reg->ifq;
+	int ret;
 
 	if (copy_from_user(&reg->region, u64_to_user_ptr(ifq->region_ptr),
 			   sizeof(reg->region)))
@@ -63,12 +64,9 @@ static int zcrx_reg_check(struct io_ring_ctx *ctx, struct zcrx_reg *reg)
 		return -EINVAL;
 	if (zcrx_reg_nodev(reg) && (ifq->if_idx || ifq->if_rxq))
 		return -EINVAL;
-	if (ifq->rq_entries > ZCRX_RQ_ENTRIES_MAX) {
-		if (!(ctx->flags & IORING_SETUP_CLAMP))
-			return -EINVAL;
-		ifq->rq_entries = ZCRX_RQ_ENTRIES_MAX;
-	}
-	ifq->rq_entries = roundup_pow_of_two(ifq->rq_entries);
+	ret = zcrx_rq_entries(ctx, &ifq->rq_entries);
+	if (ret)
+		return ret;
 	if (copy_from_user(&reg->area, u64_to_user_ptr(ifq->area_ptr),
 			   sizeof(reg->area)))
 		return -EFAULT;
@@ -194,17 +192,17 @@ static struct zcrx_ifq *zcrx_reg_build(struct io_ring_ctx *ctx,
 	struct zcrx_ifq *ifq;
 	int ret;
 
-	ifq = zcrx_ifq_alloc(ctx);
+	ifq = zcrx_ifq_alloc();
 	if (!ifq)
 		return ERR_PTR(-ENOMEM);
 
-	queue = zcrx_queue_alloc(ifq);
+	queue = zcrx_queue_alloc(ifq, ctx);
 	if (!queue) {
 		ret = -ENOMEM;
 		goto err_ifq;
 	}
 
-	ret = zcrx_rq_init(&queue->rq, &ifq->acct, reg->ifq.rq_entries,
+	ret = zcrx_rq_init(&queue->rq, &queue->acct, reg->ifq.rq_entries,
 			   &reg->region);
 	if (!ret && reg->ifq.event_desc)
 		ret = zcrx_events_init(ifq, &reg->event, &queue->rq);
@@ -219,8 +217,8 @@ static struct zcrx_ifq *zcrx_reg_build(struct io_ring_ctx *ctx,
 	if (ret)
 		goto err_queue;
 
-	atomic_inc(&ifq->nr_open);
-	list_add_tail(&queue->list, &ifq->queues);
+	if (zcrx_reg_nodev(reg))
+		zcrx_queues_add(queue);
 	return ifq;
 
 err_queue:
@@ -304,8 +302,7 @@ int io_zcrx_register_ifq(struct io_ring_ctx *ctx, void __user *arg,
 	reg.ifq.zcrx_id = id;
 	zcrx_rq_tell(&reg.ifq.offsets);
 	if (!(reg.region.flags & IORING_MEM_REGION_TYPE_USER))
-		reg.region.mmap_offset = IORING_MAP_OFF_ZCRX_REGION +
-			((u64)id << IORING_OFF_PBUF_SHIFT);
+		reg.region.mmap_offset = zcrx_ring_mmap_offset(id);
 
 	ret = zcrx_publish(ctx, id, ifq);
 	if (ret)
@@ -332,6 +329,7 @@ err_id:
 void io_zcrx_ctx_init(struct io_ring_ctx *ctx)
 {
 	xa_init_flags(&ctx->zcrx_ids, XA_FLAGS_ALLOC);
+	xa_init(&ctx->zcrx_rings);
 	mutex_init(&ctx->zcrx_lock);
 	INIT_LIST_HEAD(&ctx->zcrx_notices);
 }
@@ -353,8 +351,10 @@ static bool zcrx_knows(struct io_ring_ctx *ctx, const struct zcrx_ifq *ifq)
 void zcrx_leave(struct io_ring_ctx *ctx, u32 id, struct zcrx_ifq *ifq)
 {
 	zcrx_withdraw(ctx, id);
-	if (!zcrx_knows(ctx, ifq))
+	if (!zcrx_knows(ctx, ifq)) {
+		zcrx_rings_hide(ctx, ifq);
 		zcrx_events_detach(ifq, ctx);
+	}
 	zcrx_ifq_unregister(ifq);
 }
 

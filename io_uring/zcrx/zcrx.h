@@ -29,7 +29,8 @@
  *
  * Locks, outermost first: uring_lock, RTNL or a socket's lock, zcrx_ifq.lock,
  * zcrx_rq.lock (BH), zcrx_area.free_lock (BH). Under a socket's lock alone:
- * zcrx_dmabuf.cpu_lock. Innermost: zcrx_events.lock (BH), zcrx_notice_lock.
+ * zcrx_dmabuf.cpu_lock. Under uring_lock alone: zcrx_rings_lock, and in it a
+ * ring's zcrx_lock. Innermost: zcrx_events.lock (BH), zcrx_notice_lock.
  */
 #ifndef IOU_ZCRX_INTERNAL_H
 #define IOU_ZCRX_INTERNAL_H
@@ -51,6 +52,7 @@
 #include "../zcrx.h"
 
 #define ZCRX_RQ_ENTRIES_MAX	32768
+#define ZCRX_RQ_BATCH		256	/* entries, before others have their turn */
 #define ZCRX_AREA_LEN_MAX	BIT_ULL(40)	/* 1 TiB */
 #define ZCRX_AREAS_MAX		16
 
@@ -165,6 +167,10 @@ struct zcrx_queue {
 	netdevice_tracker	netdev_tracker;
 	struct delayed_work	close_work;
 	struct list_head	list;		/* ifq->queues */
+	struct zcrx_account	acct;		/* who pays for the refill ring */
+	/* Of a further queue: whose fd maps its refill ring, by which id. */
+	struct io_ring_ctx	*map_ctx;	/* zcrx_rings_lock; or NULL */
+	u32			map_id;		/* likewise */
 };
 
 /* Why payload was copied, the first of these that is true. */
@@ -218,10 +224,12 @@ struct zcrx_ifq {
 	struct device		*dev;		/* reference held; NULL: NODEV */
 	u32			slot_uses[ZCRX_AREAS_MAX]; /* lock; of areas[] */
 	struct list_head	area_list;	/* lock, RCU; as they were added */
-	struct list_head	queues;		/* lock */
+	/* RTNL and lock, RCU; the first one is that of the registration */
+	struct list_head	queues;
+	unsigned int		nr_bound;	/* RTNL; queues that have a NIC */
+	bool			several;	/* lock; has had further queues */
 	struct list_head	notices;	/* lock; sent when it is freed */
 	struct list_head	dmabufs;	/* lock; those of the areas */
-	struct zcrx_account	acct;		/* who pays for the rings */
 };
 
 /* One pass of a request over what its socket received. */
@@ -242,7 +250,7 @@ struct zcrx_recv_args {
 /* ifq.c */
 void zcrx_account_init(struct zcrx_account *acct, struct io_ring_ctx *ctx);
 void zcrx_account_release(struct zcrx_account *acct);
-struct zcrx_ifq *zcrx_ifq_alloc(struct io_ring_ctx *ctx);
+struct zcrx_ifq *zcrx_ifq_alloc(void);
 void zcrx_ifq_get(struct zcrx_ifq *ifq);
 void zcrx_ifq_put(struct zcrx_ifq *ifq);
 void zcrx_ifq_use(struct zcrx_ifq *ifq);
@@ -270,14 +278,37 @@ int zcrx_import(struct io_ring_ctx *ctx, struct io_uring_zcrx_ifq_reg *reg,
 		void __user *arg);
 
 /* queue.c */
-struct zcrx_queue *zcrx_queue_alloc(struct zcrx_ifq *ifq);
+struct zcrx_queue *zcrx_queue_alloc(struct zcrx_ifq *ifq,
+				    struct io_ring_ctx *ctx);
 void zcrx_queue_get(struct zcrx_queue *queue);
 void zcrx_queue_put(struct zcrx_queue *queue);
 int zcrx_queue_open(struct zcrx_queue *queue, struct net_device *netdev,
 		    unsigned int rxq);
 void zcrx_queue_close(struct zcrx_queue *queue);
+int zcrx_queue_take_off(struct zcrx_queue *queue);
 void zcrx_queue_unbind(struct zcrx_queue *queue);
+int zcrx_queue_restart(struct zcrx_queue *queue);
+
+/* queues.c */
+void zcrx_queues_add(struct zcrx_queue *queue);
+void zcrx_queues_close(struct zcrx_ifq *ifq);
 int zcrx_queues_restart(struct zcrx_ifq *ifq);
+unsigned int zcrx_queues_drain(struct zcrx_ifq *ifq, unsigned int max);
+int zcrx_queues_bind(struct zcrx_ifq *ifq, struct io_ring_ctx *ctx,
+		     const struct zcrx_ctrl_bind_queue *bind,
+		     struct zcrx_ctrl_bind_queue __user *arg);
+int zcrx_queues_unbind(struct zcrx_ifq *ifq,
+		       const struct zcrx_ctrl_unbind_queue *unbind);
+
+/* mmap.c */
+static inline u64 zcrx_ring_mmap_offset(u32 id)
+{
+	return IORING_MAP_OFF_ZCRX_REGION + ((u64)id << IORING_OFF_PBUF_SHIFT);
+}
+
+int zcrx_ring_show(struct zcrx_queue *queue, struct io_ring_ctx *ctx);
+void zcrx_ring_hide(struct zcrx_queue *queue);
+void zcrx_rings_hide(struct io_ring_ctx *ctx, const struct zcrx_ifq *ifq);
 
 /* areas.c */
 int zcrx_areas_add(struct zcrx_area *area, u64 __user *token);
@@ -366,6 +397,7 @@ int zcrx_region_create(struct zcrx_region *region, struct zcrx_account *acct,
 void zcrx_region_free(struct zcrx_region *region, struct zcrx_account *acct);
 
 /* refill.c */
+int zcrx_rq_entries(const struct io_ring_ctx *ctx, u32 *nr_entries);
 int zcrx_rq_init(struct zcrx_rq *rq, struct zcrx_account *acct,
 		 u32 nr_entries, const struct io_uring_region_desc *desc);
 void zcrx_rq_tell(struct io_uring_zcrx_offsets *offsets);
@@ -380,6 +412,9 @@ static inline size_t zcrx_rq_size(u32 nr_entries)
 
 unsigned int zcrx_rq_fill_pool(struct zcrx_queue *queue, struct page_pool *pp,
 			       unsigned int max);
+unsigned int zcrx_rq_fill_foreign(struct zcrx_queue *queue,
+				  struct page_pool *pp, unsigned int max,
+				  u32 *entries);
 unsigned int zcrx_rq_drain(struct zcrx_queue *queue, unsigned int max);
 
 /* event.c */

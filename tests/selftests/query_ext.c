@@ -40,7 +40,7 @@ TEST(what_there_is)
 		  ZCRX_EXT_DMABUF_NODEV | ZCRX_EXT_FALLBACK_AREA |
 		  ZCRX_EXT_MIXED_AREAS |
 		  ZCRX_EXT_UNREGISTER | ZCRX_EXT_REMOVE_AREA |
-		  ZCRX_EXT_SUBSCRIBE, a.ext.features);
+		  ZCRX_EXT_SUBSCRIBE | ZCRX_EXT_QUEUES, a.ext.features);
 	EXPECT_EQ(IORING_ZCRX_AREA_FALLBACK, a.ext.area_flags);
 	/* fields that are yet to come */
 	for (i = 2 * sizeof(__u64); i < sizeof(a); i++)

@@ -11,6 +11,7 @@
 #include "kselftest_harness.h"
 
 #include "lib/copies.h"
+#include "lib/held.h"
 #include "lib/nodev.h"
 #include "lib/pins.h"
 #include "lib/recv.h"
@@ -28,59 +29,6 @@
 #define PATTERN		0x5a
 
 static struct stream stream;
-
-/* Payload that is held, with its place in the stream. */
-struct held {
-	union recv_cqe cqe;
-	__u64 off;
-};
-
-/* Takes so many completions of the first area and gives nothing back. */
-static int hold_some(struct receiver *rx, struct held *held, unsigned int nr)
-{
-	unsigned int i;
-	size_t bad;
-
-	for (i = 0; i < nr; i++) {
-		const void *data;
-		int ret = recv_next(rx->zc, &held[i].cqe, WIRE_PATIENCE_MS);
-
-		if (ret)
-			return ret;
-		data = zc_data(rx->zc, &held[i].cqe.cqe);
-		if (held[i].cqe.word[2] >> IORING_ZCRX_AREA_SHIFT || !data)
-			return -EPROTO;
-		if (!stream_check(&stream, rx->bytes, data,
-				  held[i].cqe.cqe.res, &bad))
-			return -EILSEQ;
-		held[i].off = rx->bytes;
-		rx->bytes += held[i].cqe.cqe.res;
-	}
-	return 0;
-}
-
-static bool as_it_was(const struct zc *zc, const struct held *held,
-		      unsigned int nr)
-{
-	unsigned int i;
-	size_t bad;
-
-	for (i = 0; i < nr; i++)
-		if (!stream_check(&stream, held[i].off,
-				  zc_data(zc, &held[i].cqe.cqe),
-				  held[i].cqe.cqe.res, &bad))
-			return false;
-	return true;
-}
-
-static void give_back(struct zc *zc, const struct held *held, unsigned int nr)
-{
-	unsigned int i;
-
-	for (i = 0; i < nr; i++)
-		zc_recycle(zc, &held[i].cqe.cqe);
-	zc_publish(zc);
-}
 
 /* Receives all, and a notice at some time. Returns 0 or -errno. */
 static int receive_with_notice(struct receiver *rx, __u64 user_data)
@@ -175,7 +123,7 @@ TEST_F_TIMEOUT(area, under_traffic, TIMEOUT)
 	ASSERT_EQ(0, wire_open(&wire, WIRE_V4, &stream, STREAM_LEN, false));
 	rx->sock = wire.sock;
 	ASSERT_EQ(0, zc_recv(zc, rx->sock, 0, rx->id));
-	ASSERT_EQ(0, hold_some(rx, self->held, HELD));
+	ASSERT_EQ(0, held_take(rx, self->held, HELD));
 	ASSERT_EQ(RECEIVE_MORE, receive(rx, MIB));
 
 	pins = pins_now();
@@ -191,12 +139,12 @@ TEST_F_TIMEOUT(area, under_traffic, TIMEOUT)
 	EXPECT_QUIET(zc);
 	EXPECT_EQ(2 * pages, zc_fdinfo(zc, "buffers"));
 	EXPECT_EQ(HELD, zc_fdinfo(zc, "held"));
-	EXPECT_TRUE(as_it_was(zc, self->held, HELD));
-	give_back(zc, self->held, HELD - 1);
+	EXPECT_TRUE(held_as_it_was(rx, self->held, HELD));
+	held_give_back(zc, self->held, HELD - 1);
 	EXPECT_EQ(0, zc_flush(zc));
 	EXPECT_QUIET(zc);
-	EXPECT_TRUE(as_it_was(zc, self->held + HELD - 1, 1));
-	give_back(zc, self->held + HELD - 1, 1);
+	EXPECT_TRUE(held_as_it_was(rx, self->held + HELD - 1, 1));
+	held_give_back(zc, self->held + HELD - 1, 1);
 	EXPECT_EQ(0, zc_flush(zc));
 	EXPECT_RESULT(zc, NOTICE, 0);
 
@@ -243,14 +191,14 @@ TEST_F_TIMEOUT(area, what_copies_filled, TIMEOUT)
 	rx->sock = wire.sock;
 	ASSERT_EQ(0, zc_recv(zc, rx->sock, 0, rx->id));
 	ASSERT_EQ(0, copies_go(&wire));
-	ASSERT_EQ(0, hold_some(rx, self->held, HELD));
+	ASSERT_EQ(0, held_take(rx, self->held, HELD));
 	ASSERT_EQ(RECEIVE_END, receive(rx, UINT64_MAX - rx->bytes));
 	EXPECT_EQ(MIB, zc_fdinfo(zc, "copied"));
 	EXPECT_EQ(0, wire_close(&wire));
 
 	ASSERT_EQ(0, zc_remove_area(zc, TOKEN(0), NOTICE));
-	EXPECT_TRUE(as_it_was(zc, self->held, HELD));
-	give_back(zc, self->held, HELD);
+	EXPECT_TRUE(held_as_it_was(rx, self->held, HELD));
+	held_give_back(zc, self->held, HELD);
 	rx->bytes = 0;
 	ASSERT_EQ(0, wire_open(&wire, WIRE_V4, &stream, STREAM_LEN, false));
 	rx->sock = wire.sock;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "zc.h"
+#include "zc_rq.h"
 
 #define SQ_ENTRIES		8
 #define CQ_ENTRIES		4096
@@ -89,35 +90,10 @@ static uint32_t default_rq_entries(size_t area_len)
 	return want < MAX_RQ_ENTRIES ? want : MAX_RQ_ENTRIES;
 }
 
-/*
- * Memory for the refill ring, flags beside those that it has anyway: of our
- * own, or the kernel's behind fd.
- */
-static void *map_region(struct zc *zc, int flags, int fd, off_t offset)
-{
-	void *region;
-
-	zc->failed = flags & MAP_HUGETLB ?
-		     "hugetlb pages for the refill ring (vm.nr_hugepages)" :
-		     "memory for the refill ring";
-	region = mmap(NULL, zc->region_len, PROT_READ | PROT_WRITE,
-		      flags | MAP_POPULATE, fd, offset);
-	if (region != MAP_FAILED)
-		madvise(region, zc->region_len, MADV_DONTFORK);
-	return region;
-}
-
 void zc_use_region(struct zc *zc, void *region)
 {
-	const struct io_uring_zcrx_offsets *at = &zc->reg.ifq.offsets;
-
 	zc->tokens[0] = zc->reg.area.rq_area_token;
-	zc->rq.ring_ptr = region;
-	zc->rq.khead = region + at->head;
-	zc->rq.ktail = region + at->tail;
-	zc->rq.rqes = region + at->rqes;
-	zc->rq.rq_tail = 0;
-	zc->rq.ring_entries = zc->reg.ifq.rq_entries;
+	zc_rq_use(&zc->rq, region, &zc->reg.ifq.offsets, zc->reg.ifq.rq_entries);
 }
 
 static int register_ifq(struct zc *zc, const struct zc_config *cfg)
@@ -141,8 +117,11 @@ static int register_ifq(struct zc *zc, const struct zc_config *cfg)
 		flags |= MAP_HUGETLB | MAP_HUGE_2MB;
 		zc->region_len = round_up(zc->region_len, HUGE);
 	}
+	zc->failed = cfg->huge_rq ?
+		     "hugetlb pages for the refill ring (vm.nr_hugepages)" :
+		     "memory for the refill ring";
 	if (!cfg->kernel_rq) {
-		region = map_region(zc, flags, -1, 0);
+		region = zc_rq_map(zc->region_len, flags, -1, 0);
 		if (region == MAP_FAILED)
 			return -errno;
 	}
@@ -160,8 +139,10 @@ static int register_ifq(struct zc *zc, const struct zc_config *cfg)
 	}
 	if (cfg->kernel_rq) {
 		/* the registration ends with the ring */
-		region = map_region(zc, MAP_SHARED, zc->ring.ring_fd,
-				    zc->reg.region.mmap_offset);
+		zc->failed = "memory for the refill ring";
+		region = zc_rq_map(zc->region_len, MAP_SHARED,
+				   zc->ring.ring_fd,
+				   zc->reg.region.mmap_offset);
 		if (region == MAP_FAILED)
 			return -errno;
 	}
@@ -371,19 +352,6 @@ void *zc_data(const struct zc *zc, const struct io_uring_cqe *cqe)
 	return area->base + off;
 }
 
-static bool rq_push(struct zc *zc, const struct io_uring_zcrx_rqe *rqe)
-{
-	struct io_uring_zcrx_rq *rq = &zc->rq;
-
-	/* pairs with the kernel's store of head behind its last read */
-	if (rq->rq_tail - io_uring_smp_load_acquire(rq->khead) ==
-	    rq->ring_entries)
-		return false;
-	rq->rqes[rq->rq_tail & (rq->ring_entries - 1)] = *rqe;
-	rq->rq_tail++;
-	return true;
-}
-
 static void stash_push(struct zc *zc, const struct io_uring_zcrx_rqe *rqe)
 {
 	if (zc->stash_len == zc->stash_cap) {
@@ -412,7 +380,7 @@ struct io_uring_zcrx_rqe zc_refill_entry(const struct zc *zc,
 
 void zc_refill(struct zc *zc, const struct io_uring_zcrx_rqe *rqe)
 {
-	if (!rq_push(zc, rqe))
+	if (!zc_rq_push(&zc->rq, rqe))
 		stash_push(zc, rqe);
 }
 
@@ -427,10 +395,9 @@ void zc_publish(struct zc *zc)
 {
 	struct io_uring_zcrx_rq *rq = &zc->rq;
 
-	while (zc->stash_len && rq_push(zc, &zc->stash[zc->stash_len - 1]))
+	while (zc->stash_len && zc_rq_push(rq, &zc->stash[zc->stash_len - 1]))
 		zc->stash_len--;
-	/* the entries first: pairs with the kernel's acquire of tail */
-	io_uring_smp_store_release(rq->ktail, rq->rq_tail);
+	zc_rq_publish(rq);
 }
 
 /* The number behind " key:" in the line, or -1. */

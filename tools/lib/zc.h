@@ -159,6 +159,35 @@ int zc_unregister(struct zc *zc, uint64_t user_data);
 int zc_register_again(struct zc *zc);
 
 /*
+ * A further RX queue of the ifq's interface, with a refill ring of its own. Buffers
+ * may go back by any of the rings, whichever queue they came by: zc_recycle() takes
+ * the first.
+ */
+struct zc_queue {
+	uint32_t rxq;
+	struct io_uring_zcrx_rq rq;
+	size_t region_len;
+};
+
+/*
+ * Binds a queue. zc says which interface; the refill ring has as many entries as
+ * the first, and lies in memory of the process, or of the kernel if that is asked
+ * for. Returns 0 or -errno, with nothing left open.
+ */
+int zc_bind_queue(struct zc *zc, struct zc_queue *queue, uint32_t rxq,
+		  bool kernel_rq);
+
+/* Unmaps the refill ring as well, if it succeeds. Returns 0 or -errno. */
+int zc_unbind_queue(struct zc *zc, struct zc_queue *queue);
+
+/* Only that: for a queue that has gone with its ifq. */
+void zc_queue_forget(struct zc_queue *queue);
+
+/* Gives the payload of a completion back by that queue's ring. False: it is full. */
+bool zc_queue_recycle(const struct zc *zc, struct zc_queue *queue,
+		      const struct io_uring_cqe *cqe);
+
+/*
  * Where the payload of a completion lies, or NULL if the completion points
  * outside the areas, which no kernel may do.
  */

@@ -14,6 +14,7 @@
 
 #include "flow.h"
 #include "netdev.h"
+#include "nic.h"
 #include "peer.h"
 #include "tcp.h"
 
@@ -288,4 +289,14 @@ int flow_queue_now(int sock)
 		    queues[i].napi_id == napi_id)
 			return queues[i].id;
 	return -ENOENT;
+}
+
+int flow_widen(void)
+{
+	int ret;
+
+	if (nic_channels(WIRE_IF) > FLOW_FURTHER_RXQ)
+		return 0;
+	ret = nic_set_channels(WIRE_IF, FLOW_FURTHER_RXQ + 1);
+	return ret ? ret : nic_wait_carrier(WIRE_IF, WIRE_PATIENCE_MS);
 }

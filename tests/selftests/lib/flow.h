@@ -22,6 +22,13 @@ __u32 flow_hash(const __u8 *key, const void *input, unsigned int len);
 #define FLOW_KEY_LEN	40
 int flow_key(__u8 key[FLOW_KEY_LEN]);
 
+/*
+ * Gives the NIC one queue more than the VM begins with, if it has not got it: the
+ * link trains anew then. Returns 0 or -errno.
+ */
+#define FLOW_FURTHER_RXQ	2
+int flow_widen(void);
+
 /* Entries of the table with an even number, and those with an odd one. */
 int flow_steer(unsigned int even_rxq, unsigned int odd_rxq);
 

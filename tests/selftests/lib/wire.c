@@ -94,6 +94,13 @@ int wire_close(struct wire *wire)
 	return peer_wait(wire->peer);
 }
 
+static void give_back(struct receiver *rx, const struct io_uring_cqe *cqe)
+{
+	if (!rx->by_every || rx->cqes % rx->by_every ||
+	    !zc_queue_recycle(rx->zc, rx->by, cqe))
+		zc_recycle(rx->zc, cqe);
+}
+
 /* Compares the payload of one completion and gives it back. */
 static int take(struct receiver *rx, const struct io_uring_cqe *cqe)
 {
@@ -112,7 +119,7 @@ static int take(struct receiver *rx, const struct io_uring_cqe *cqe)
 	if (rx->longest < (__u32)cqe->res)
 		rx->longest = cqe->res;
 	if (!rx->keep)
-		zc_recycle(rx->zc, cqe);
+		give_back(rx, cqe);
 	else if (rx->hold)
 		hold_add(rx->hold, rx->zc, cqe);
 	return 0;

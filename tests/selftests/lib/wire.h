@@ -69,6 +69,8 @@ struct receiver {
 	__u64 enospc;	/* requests that ended so, and were re-armed */
 	bool keep;		/* do not give buffers back */
 	struct hold *hold;	/* where kept ones are noted, or NULL */
+	struct zc_queue *by;	/* whose refill ring takes them, or NULL */
+	unsigned int by_every;	/* that is for one of so many, 0: for none */
 
 	bool rearm;		/* its request ended for want of room in the CQ */
 	bool ended;		/* its request did, with result */

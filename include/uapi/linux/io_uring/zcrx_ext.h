@@ -40,6 +40,7 @@ extern "C" {
  * @ZCRX_EXT_REMOVE_AREA: there is ZCRX_CTRL_REMOVE_AREA
  * @ZCRX_EXT_SUBSCRIBE: there is ZCRX_CTRL_SUBSCRIBE, and with it
  *	ZCRX_EVENT_LOW_WATER
+ * @ZCRX_EXT_QUEUES: there are ZCRX_CTRL_BIND_QUEUE and ZCRX_CTRL_UNBIND_QUEUE
  */
 enum zcrx_ext_features {
 	ZCRX_EXT_DMABUF_COPY		= 1 << 0,
@@ -50,6 +51,7 @@ enum zcrx_ext_features {
 	ZCRX_EXT_UNREGISTER		= 1 << 5,
 	ZCRX_EXT_REMOVE_AREA		= 1 << 6,
 	ZCRX_EXT_SUBSCRIBE		= 1 << 7,
+	ZCRX_EXT_QUEUES			= 1 << 8,
 };
 
 /**
@@ -88,11 +90,19 @@ struct io_uring_query_zcrx_ext {
  *	needs CAP_NET_ADMIN, as for a registration
  * @ZCRX_CTRL_SUBSCRIBE: the ring gets events of the ifq, whichever ring has
  *	registered it, or gets them no more
+ * @ZCRX_CTRL_BIND_QUEUE: one more RX queue of the ifq's NIC gets its buffers from
+ *	the areas, until it is unbound or the ifq ends. Requests take what came by
+ *	any of the queues
+ * @ZCRX_CTRL_UNBIND_QUEUE: that queue gets no buffers of the areas any more. What
+ *	came by it stays as it is and has to be given back, by the ring of another
+ *	queue; what comes by it is copied
  */
 enum zcrx_ext_ctrl_op {
 	ZCRX_CTRL_UNREGISTER	= 0x5a00,
 	ZCRX_CTRL_REMOVE_AREA	= 0x5a01,
 	ZCRX_CTRL_SUBSCRIBE	= 0x5a02,
+	ZCRX_CTRL_BIND_QUEUE	= 0x5a03,
+	ZCRX_CTRL_UNBIND_QUEUE	= 0x5a04,
 };
 
 /**
@@ -167,12 +177,70 @@ struct zcrx_ctrl_subscribe {
 };
 
 /**
+ * struct zcrx_ctrl_bind_queue - payload of ZCRX_CTRL_BIND_QUEUE
+ * @if_idx: index of the interface, the one of the registration
+ * @if_rxq: the RX queue
+ * @rq_entries: how many entries its refill ring is to have at least, up to 32,768
+ *	(or clamped to that, with IORING_SETUP_CLAMP); answered with how many it has,
+ *	a power of two
+ * @flags: must be 0
+ * @region_ptr: to &struct io_uring_region_desc of the refill ring's memory, as for a
+ *	registration. Its parts lie where &io_uring_zcrx_ifq_reg.offsets of the
+ *	registration has told. What the kernel allocates is mapped by the fd of the
+ *	ring that makes this call, with &io_uring_region_desc.mmap_offset
+ * @__resv: must be 0
+ *
+ * A buffer may be given back by any refill ring of the ifq, whichever queue it came
+ * by. The queue stays when the ring that bound it lets go of an ifq that others
+ * have.
+ *
+ * Errors, after which nothing has changed: EPERM without CAP_NET_ADMIN; EINVAL for
+ * flags, reserved fields, rq_entries, header split that is off; EOPNOTSUPP for an ifq
+ * without a NIC; EFAULT; those of a registration's region; EBUSY if the ring has no
+ * more ids, of which such a refill ring takes one; ENODEV if there is no such
+ * interface, or the ifq's has gone; EXDEV if it is another one than the ifq's; ERANGE
+ * if it has no such queue; EEXIST if that has a provider, as this ifq; what else a
+ * registration may end with.
+ */
+struct zcrx_ctrl_bind_queue {
+	__u32	if_idx;
+	__u32	if_rxq;
+	__u32	rq_entries;
+	__u32	flags;
+	__u64	region_ptr;
+	__u64	__resv[3];
+};
+
+/**
+ * struct zcrx_ctrl_unbind_queue - payload of ZCRX_CTRL_UNBIND_QUEUE
+ * @if_rxq: the RX queue
+ * @flags: must be 0
+ * @__resv: must be 0
+ *
+ * The queue is restarted: frames that are on their way are sent again by the peer.
+ * What its refill ring held when the call was made is taken back; what is written to
+ * it later is not, so that buffers are lost to the ifq.
+ *
+ * Errors, after which nothing has changed: EPERM without CAP_NET_ADMIN; EINVAL for
+ * flags and reserved fields; EOPNOTSUPP for an ifq without a NIC; ENOENT if the ifq
+ * has no such queue; EBUSY for that of the registration, which stays until the ifq
+ * ends; what the driver answered if the queue could not be restarted.
+ */
+struct zcrx_ctrl_unbind_queue {
+	__u32	if_rxq;
+	__u32	flags;
+	__u64	__resv[5];
+};
+
+/**
  * struct zcrx_ext_ctrl - argument of IORING_REGISTER_ZCRX_CTRL for our operations
  * @zcrx_id: the ifq
  * @op: &enum zcrx_ext_ctrl_op
  * @__resv: must be 0
  * @zc_leave: for ZCRX_CTRL_UNREGISTER and ZCRX_CTRL_REMOVE_AREA
  * @zc_subscribe: for ZCRX_CTRL_SUBSCRIBE
+ * @zc_bind: for ZCRX_CTRL_BIND_QUEUE
+ * @zc_unbind: for ZCRX_CTRL_UNBIND_QUEUE
  *
  * As large as &struct zcrx_ctrl, and of the same layout.
  */
@@ -183,6 +251,8 @@ struct zcrx_ext_ctrl {
 	union {
 		struct zcrx_ctrl_leave		zc_leave;
 		struct zcrx_ctrl_subscribe	zc_subscribe;
+		struct zcrx_ctrl_bind_queue	zc_bind;
+		struct zcrx_ctrl_unbind_queue	zc_unbind;
 	};
 };
 
