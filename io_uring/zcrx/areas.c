@@ -20,6 +20,8 @@
 #include <linux/uaccess.h>
 #include <linux/workqueue.h>
 
+#include <trace/events/zcrx.h>
+
 #include "zcrx.h"
 
 #define ZCRX_AREA_ID_MAX	((1U << (64 - IORING_ZCRX_AREA_SHIFT)) - 1)
@@ -74,6 +76,13 @@ static int zcrx_areas_add_as(struct zcrx_area *area, int id)
 	return 0;
 }
 
+static void zcrx_area_trace(const struct zcrx_area *area, const char *what,
+			    int ret)
+{
+	trace_zcrx_area(area->ifq->serial, area->token, area->nia.num_niovs,
+			what, ret);
+}
+
 /**
  * zcrx_areas_add() - let the ifq that an area was made for use it
  * @area: the area, which the ifq owns if this succeeds
@@ -103,6 +112,8 @@ int zcrx_areas_add(struct zcrx_area *area, u64 __user *token)
 
 		mutex_lock(&ifq->lock);
 		ret = zcrx_areas_add_as(area, id);
+		if (ret <= 0)
+			zcrx_area_trace(area, "add", ret);
 		mutex_unlock(&ifq->lock);
 	} while (ret > 0);
 
@@ -263,6 +274,7 @@ static void zcrx_area_gone(struct work_struct *work)
 	struct zcrx_area *area = container_of(work, struct zcrx_area, gone_work);
 	struct zcrx_ifq *ifq = area->ifq;
 
+	zcrx_area_trace(area, "gone", 0);
 	mutex_lock(&ifq->lock);
 	zcrx_area_unmap(area);
 	list_del_rcu(&area->list);
@@ -304,6 +316,7 @@ int zcrx_areas_remove(struct zcrx_ifq *ifq, u64 token,
 
 	if (!area->fallback)
 		ret = zcrx_queues_restart(ifq);
+	zcrx_area_trace(area, "remove", ret);
 	if (ret) {
 		zcrx_area_set_leaving(area, false);
 		return ret;

@@ -11,6 +11,7 @@
 #include <linux/skbuff.h>
 #include <net/page_pool/helpers.h>
 #include <net/tcp.h>
+#include <trace/events/zcrx.h>
 
 #include "zcrx.h"
 
@@ -38,10 +39,10 @@ static bool zcrx_copy_of_syn(const struct tcp_sock *tp, struct sk_buff *skb)
 /* Did it come in by a queue of the ifq, another one of that NIC, or elsewhere?
  * The NIC may be gone since: it is compared, not used.
  */
-static enum zcrx_copy_reason zcrx_copy_path(struct zcrx_ifq *ifq,
+static enum zcrx_stats_reason zcrx_copy_path(struct zcrx_ifq *ifq,
 					    struct sk_buff *skb)
 {
-	enum zcrx_copy_reason reason = ZCRX_COPY_DEVICE;
+	enum zcrx_stats_reason reason = ZCRX_STATS_DEVICE;
 	struct net_device *netdev;
 	struct zcrx_queue *queue;
 
@@ -50,10 +51,10 @@ static enum zcrx_copy_reason zcrx_copy_path(struct zcrx_ifq *ifq,
 	list_for_each_entry_rcu(queue, &ifq->queues, list) {
 		if (!netdev || netdev != READ_ONCE(queue->netdev))
 			continue;
-		reason = ZCRX_COPY_QUEUE;
+		reason = ZCRX_STATS_QUEUE;
 		if (skb_rx_queue_recorded(skb) &&
 		    skb_get_rx_queue(skb) == queue->rxq) {
-			reason = ZCRX_COPY_UNSPLIT;
+			reason = ZCRX_STATS_UNSPLIT;
 			break;
 		}
 	}
@@ -61,23 +62,23 @@ static enum zcrx_copy_reason zcrx_copy_path(struct zcrx_ifq *ifq,
 	return reason;
 }
 
-static enum zcrx_copy_reason zcrx_copy_reason(struct zcrx_recv_args *args,
+static enum zcrx_stats_reason zcrx_copy_reason(struct zcrx_recv_args *args,
 					      struct sk_buff *skb)
 {
 	struct socket *sock = sock_from_file(args->req->file);
-	enum zcrx_copy_reason reason;
+	enum zcrx_stats_reason reason;
 
 	if (!args->ifq->dev)
-		return ZCRX_COPY_NODEV;
+		return ZCRX_STATS_NODEV;
 	/* what is in a frag_list has no control block of TCP's */
 	skb = args->head ?: skb;
 	if (zcrx_copy_of_syn(tcp_sk(sock->sk), skb))
-		return ZCRX_COPY_FASTOPEN;
+		return ZCRX_STATS_FASTOPEN;
 	if (TCP_SKB_CB(skb)->tcp_flags & TCPHDR_URG)
-		return ZCRX_COPY_URGENT;
+		return ZCRX_STATS_URGENT;
 	reason = zcrx_copy_path(args->ifq, skb);
-	if (args->first && reason != ZCRX_COPY_DEVICE)
-		return ZCRX_COPY_EARLY;
+	if (args->first && reason != ZCRX_STATS_DEVICE)
+		return ZCRX_STATS_EARLY;
 	return reason;
 }
 
@@ -89,7 +90,7 @@ static enum zcrx_copy_reason zcrx_copy_reason(struct zcrx_recv_args *args,
  * *@why tells the most that was missing.
  */
 static struct net_iov *zcrx_copy_take_from(struct zcrx_ifq *ifq, bool fallback,
-					   enum zcrx_copy_failure *why)
+					   enum zcrx_stats_failure *why)
 {
 	struct net_iov *niov = NULL;
 	struct zcrx_area *area;
@@ -102,10 +103,10 @@ static struct net_iov *zcrx_copy_take_from(struct zcrx_ifq *ifq, bool fallback,
 			continue;
 		/* A socket is locked, which is no time to wait. */
 		if (mem->ops->cpu_ready && !mem->ops->cpu_ready(mem)) {
-			*why = max(*why, ZCRX_COPY_FENCE);
+			*why = max(*why, ZCRX_STATS_FENCE);
 			continue;
 		}
-		*why = ZCRX_COPY_NO_BUFFER;
+		*why = ZCRX_STATS_NO_BUFFER;
 		niov = zcrx_area_take_free(area);
 		if (niov)
 			break;
@@ -115,7 +116,7 @@ static struct net_iov *zcrx_copy_take_from(struct zcrx_ifq *ifq, bool fallback,
 }
 
 static struct net_iov *zcrx_copy_take_free(struct zcrx_ifq *ifq,
-					   enum zcrx_copy_failure *why)
+					   enum zcrx_stats_failure *why)
 {
 	return zcrx_copy_take_from(ifq, false, why) ?:
 	       zcrx_copy_take_from(ifq, true, why);
@@ -123,17 +124,17 @@ static struct net_iov *zcrx_copy_take_free(struct zcrx_ifq *ifq,
 
 static struct net_iov *zcrx_copy_niov(struct zcrx_ifq *ifq)
 {
-	enum zcrx_copy_failure why = ZCRX_COPY_NO_ACCESS;
+	enum zcrx_stats_failure why = ZCRX_STATS_NO_ACCESS;
 	struct net_iov *niov = zcrx_copy_take_free(ifq, &why);
 
 	/* Data that is copied came in elsewhere, so the queue's own NAPI may not
 	 * run and nobody look at what the user gave back.
 	 */
-	if (!niov && why == ZCRX_COPY_NO_BUFFER &&
+	if (!niov && why == ZCRX_STATS_NO_BUFFER &&
 	    zcrx_queues_drain(ifq, ZCRX_COPY_BATCH))
 		niov = zcrx_copy_take_free(ifq, &why);
 	/* They may have been of areas that do not take copies. */
-	if (!niov && why == ZCRX_COPY_NO_BUFFER &&
+	if (!niov && why == ZCRX_STATS_NO_BUFFER &&
 	    zcrx_queues_drain(ifq, UINT_MAX))
 		niov = zcrx_copy_take_free(ifq, &why);
 	if (!niov)
@@ -173,7 +174,7 @@ int zcrx_copy(struct zcrx_recv_args *args, struct sk_buff *skb, int off,
 	      int len)
 {
 	struct zcrx_ifq *ifq = args->ifq;
-	enum zcrx_copy_reason reason = zcrx_copy_reason(args, skb);
+	enum zcrx_stats_reason reason = zcrx_copy_reason(args, skb);
 	int niov_len = 1 << ifq->niov_shift;
 	int done = 0;
 
@@ -199,6 +200,7 @@ int zcrx_copy(struct zcrx_recv_args *args, struct sk_buff *skb, int off,
 		args->nr_copies++;
 		atomic64_inc(&ifq->counters.copies[reason]);
 	}
+	trace_zcrx_copy(ifq->serial, reason, len, done, args->err);
 	args->copied += done;
 	atomic64_add(done, &ifq->counters.copy_bytes[reason]);
 	return done;

@@ -69,7 +69,10 @@ int zcrx_event_desc_check(const struct zcrx_event_desc *desc)
 {
 	if (desc->type_mask & ~ZCRX_EVENT_TYPES)
 		return -EINVAL;
-	if (desc->flags & ~ZCRX_EVENT_DESC_FLAG_STATS)
+	if (desc->flags &
+	    ~(ZCRX_EVENT_DESC_FLAG_STATS | ZCRX_EVENT_DESC_FLAG_EXT))
+		return -EINVAL;
+	if (desc->flags == ZCRX_EVENT_DESC_FLAG_EXT)
 		return -EINVAL;
 	if (desc->stats_offset && !(desc->flags & ZCRX_EVENT_DESC_FLAG_STATS))
 		return -EINVAL;
@@ -81,22 +84,24 @@ int zcrx_event_desc_check(const struct zcrx_event_desc *desc)
 /* The statistics lie behind the entries of the refill ring. */
 static int zcrx_stats_init(struct zcrx_events *events,
 			   const struct zcrx_event_desc *desc,
-			   const struct zcrx_rq *rq)
+			   struct zcrx_queue *queue)
 {
-	size_t size = rq->region.nr_pages << PAGE_SHIFT;
-	u64 off = desc->stats_offset;
+	bool ext = desc->flags & ZCRX_EVENT_DESC_FLAG_EXT;
+	void *stats;
 
 	if (!(desc->flags & ZCRX_EVENT_DESC_FLAG_STATS))
 		return 0;
-	if (!IS_ALIGNED(off, ZCRX_STATS_ALIGN))
-		return -EINVAL;
-	if (off < zcrx_rq_size(rq->nr_entries) || off > size ||
-	    size - off < sizeof(*events->stats))
-		return -ERANGE;
+	stats = zcrx_rq_behind(&queue->rq, desc->stats_offset,
+			       ext ? sizeof(struct zcrx_ext_stats) :
+				     sizeof(struct zcrx_stats));
+	if (IS_ERR(stats))
+		return PTR_ERR(stats);
 
-	events->stats = rq->region.ptr + off;
-	WRITE_ONCE(events->stats->copy_count, 0);
-	WRITE_ONCE(events->stats->copy_bytes, 0);
+	events->stats = stats;
+	if (ext) {
+		queue->ifq->shared = stats;
+		queue->shared = &queue->ifq->shared->queue;
+	}
 	return 0;
 }
 
@@ -134,7 +139,7 @@ static void zcrx_events_put(struct zcrx_events *events)
  * zcrx_events_init() - let an ifq have events
  * @ifq: the ifq
  * @desc: which, checked before
- * @rq: the refill ring in whose memory statistics are kept
+ * @queue: in the memory of whose refill ring statistics are kept
  *
  * None is posted before zcrx_events_attach().
  *
@@ -142,7 +147,7 @@ static void zcrx_events_put(struct zcrx_events *events)
  * (that do not fit).
  */
 int zcrx_events_init(struct zcrx_ifq *ifq, const struct zcrx_event_desc *desc,
-		     const struct zcrx_rq *rq)
+		     struct zcrx_queue *queue)
 {
 	struct zcrx_events *events;
 	int ret;
@@ -150,7 +155,7 @@ int zcrx_events_init(struct zcrx_ifq *ifq, const struct zcrx_event_desc *desc,
 	events = zcrx_events_alloc(ifq, desc->user_data, desc->type_mask);
 	if (!events)
 		return -ENOMEM;
-	ret = zcrx_stats_init(events, desc, rq);
+	ret = zcrx_stats_init(events, desc, queue);
 	if (ret) {
 		kfree(events);
 		return ret;

@@ -32,19 +32,19 @@ static void zcrx_area_usage(struct zcrx_area *area, void *data)
 }
 
 static const char * const zcrx_copy_reasons[] = {
-	[ZCRX_COPY_NODEV]	= "nodev",
-	[ZCRX_COPY_FASTOPEN]	= "fastopen",
-	[ZCRX_COPY_URGENT]	= "urgent",
-	[ZCRX_COPY_EARLY]	= "early",
-	[ZCRX_COPY_DEVICE]	= "device",
-	[ZCRX_COPY_QUEUE]	= "queue",
-	[ZCRX_COPY_UNSPLIT]	= "unsplit",
+	[ZCRX_STATS_NODEV]	= "nodev",
+	[ZCRX_STATS_FASTOPEN]	= "fastopen",
+	[ZCRX_STATS_URGENT]	= "urgent",
+	[ZCRX_STATS_EARLY]	= "early",
+	[ZCRX_STATS_DEVICE]	= "device",
+	[ZCRX_STATS_QUEUE]	= "queue",
+	[ZCRX_STATS_UNSPLIT]	= "unsplit",
 };
 
 static const char * const zcrx_copy_failures[] = {
-	[ZCRX_COPY_NO_ACCESS]	= "no_access",
-	[ZCRX_COPY_FENCE]	= "fence",
-	[ZCRX_COPY_NO_BUFFER]	= "no_buffer",
+	[ZCRX_STATS_NO_ACCESS]	= "no_access",
+	[ZCRX_STATS_FENCE]	= "fence",
+	[ZCRX_STATS_NO_BUFFER]	= "no_buffer",
 };
 
 static void zcrx_show_copies(struct seq_file *m, struct zcrx_counters *counters)
@@ -65,13 +65,25 @@ static void zcrx_show_copies(struct seq_file *m, struct zcrx_counters *counters)
 			   atomic64_read(&counters->copy_failed[i]));
 }
 
+/* A line for each queue, with where its buffers came from. */
+static void zcrx_show_queue(struct seq_file *m, struct zcrx_queue *queue)
+{
+	struct zcrx_queue_stats stats;
+
+	zcrx_stats_queue(queue, &stats);
+	seq_printf(m, "     queue: %u from_ring: %llu from_free: %llu from_others: %llu alloc_failed: %llu starved_ns: %llu starving: %llu returned: %llu invalid: %llu\n",
+		   queue->rxq, stats.from_ring, stats.from_free,
+		   stats.from_others, stats.alloc_failed, stats.starved_ns,
+		   stats.starving, stats.returned, stats.invalid);
+}
+
 static void zcrx_show_ifq(struct seq_file *m, unsigned long id,
 			  struct zcrx_ifq *ifq)
 {
 	struct zcrx_usage usage = {};
 	struct zcrx_queue *queue;
-	u64 invalid = 0;
 	s64 in_flight;
+	u64 invalid;
 
 	zcrx_areas_each(ifq, zcrx_area_usage, &usage);
 	/* The parts were not read at one moment. */
@@ -79,6 +91,7 @@ static void zcrx_show_ifq(struct seq_file *m, unsigned long id,
 
 	seq_printf(m, "%3lu:", id);
 	mutex_lock(&ifq->lock);
+	invalid = ifq->gone.invalid;
 	list_for_each_entry(queue, &ifq->queues, list) {
 		seq_printf(m, " if: %d rxq: %u", queue->ifindex, queue->rxq);
 		/* a statistic, read while the NAPI counts */
@@ -89,12 +102,18 @@ static void zcrx_show_ifq(struct seq_file *m, unsigned long id,
 	seq_printf(m, " buffers: %llu free: %llu held: %llu in_flight: %lld",
 		   usage.buffers, usage.free, usage.held,
 		   max(in_flight, 0LL));
-	seq_printf(m, " delivered: %lld copied: %lld cqes: %lld invalid: %llu",
+	seq_printf(m, " delivered: %lld copied: %lld cqes: %lld cq_full: %lld invalid: %llu",
 		   atomic64_read(&ifq->counters.delivered),
 		   atomic64_read(&ifq->counters.copied),
-		   atomic64_read(&ifq->counters.cqes), invalid);
+		   atomic64_read(&ifq->counters.cqes),
+		   atomic64_read(&ifq->counters.cq_full), invalid);
 	zcrx_show_copies(m, &ifq->counters);
 	seq_putc(m, '\n');
+
+	mutex_lock(&ifq->lock);
+	list_for_each_entry(queue, &ifq->queues, list)
+		zcrx_show_queue(m, queue);
+	mutex_unlock(&ifq->lock);
 }
 
 /* Called with uring_lock held. */

@@ -34,9 +34,10 @@ static void zcrx_sync_for_device(struct page_pool *pp)
 }
 
 /* What nobody has, of the areas in the order that they were added. */
-static void zcrx_free_fill_pool(struct zcrx_ifq *ifq, struct page_pool *pp,
-				unsigned int left)
+static unsigned int zcrx_free_fill_pool(struct zcrx_ifq *ifq, struct page_pool *pp,
+					unsigned int max)
 {
+	unsigned int left = max;
 	struct zcrx_area *area;
 
 	rcu_read_lock();
@@ -48,17 +49,21 @@ static void zcrx_free_fill_pool(struct zcrx_ifq *ifq, struct page_pool *pp,
 	}
 	rcu_read_unlock();
 	zcrx_event_check_low(ifq, true);
+	return max - left;
 }
 
 /* A program need not know which queue a buffer came by, and gives it back by the
  * ring of one whose NAPI does not run: as long as somebody looks at it before a
- * queue goes without.
+ * queue goes without. Returns how many came from the free lists, where those go that
+ * are of other pools.
  */
-static void zcrx_others_fill_pool(struct zcrx_queue *queue,
-				  struct page_pool *pp, unsigned int max)
+static unsigned int zcrx_others_fill_pool(struct zcrx_queue *queue,
+					  struct page_pool *pp,
+					  unsigned int max)
 {
 	struct zcrx_ifq *ifq = queue->ifq;
 	struct zcrx_queue *other;
+	unsigned int free = 0;
 
 	rcu_read_lock();
 	list_for_each_entry_rcu(other, &ifq->queues, list) {
@@ -72,10 +77,11 @@ static void zcrx_others_fill_pool(struct zcrx_queue *queue,
 				break;
 			left -= batch;
 			if (!pp->alloc.count)
-				zcrx_free_fill_pool(ifq, pp, max);
+				free = zcrx_free_fill_pool(ifq, pp, max);
 		}
 	}
 	rcu_read_unlock();
+	return free;
 }
 
 /* Called when the pool's cache and its ptr_ring are empty. What the user gave
@@ -85,25 +91,30 @@ static void zcrx_others_fill_pool(struct zcrx_queue *queue,
 static netmem_ref zcrx_alloc_netmems(struct page_pool *pp, gfp_t gfp)
 {
 	struct zcrx_queue *queue = pp->mp_priv;
-	unsigned int left = PP_ALLOC_CACHE_REFILL;
+	unsigned int ring, free = 0, others = 0;
 
 	if (WARN_ON_ONCE(pp->alloc.count))
 		return pp->alloc.cache[--pp->alloc.count];
 
-	left -= zcrx_rq_fill_pool(queue, pp, left);
+	ring = zcrx_rq_fill_pool(queue, pp, PP_ALLOC_CACHE_REFILL);
 
 	/* A ring that gave anything keeps the free list for copies. */
-	if (!pp->alloc.count)
-		zcrx_free_fill_pool(queue->ifq, pp, left);
-
-	if (unlikely(!pp->alloc.count))
-		zcrx_others_fill_pool(queue, pp, left);
+	if (!ring)
+		free = zcrx_free_fill_pool(queue->ifq, pp,
+					   PP_ALLOC_CACHE_REFILL);
 
 	if (unlikely(!pp->alloc.count)) {
+		free = zcrx_others_fill_pool(queue, pp, PP_ALLOC_CACHE_REFILL);
+		others = pp->alloc.count - free;
+	}
+
+	if (unlikely(!pp->alloc.count)) {
+		zcrx_stats_alloc_fail(queue);
 		zcrx_event_raise(queue->ifq, ZCRX_EVENT_ALLOC_FAIL);
 		return 0;
 	}
 
+	zcrx_stats_alloc(queue, ring, free, others);
 	zcrx_sync_for_device(pp);
 	return pp->alloc.cache[--pp->alloc.count];
 }
@@ -145,6 +156,15 @@ static void zcrx_pool_destroy(struct page_pool *pp)
 	zcrx_queue_put(pp->mp_priv);
 }
 
+static int zcrx_nl_put_stats(struct sk_buff *rsp, struct zcrx_queue *queue)
+{
+	struct zcrx_ext_stats stats;
+
+	zcrx_stats_ifq(queue->ifq, &stats);
+	zcrx_stats_queue(queue, &stats.queue);
+	return nla_put(rsp, ZCRX_A_QUEUE_STATS, sizeof(stats), &stats);
+}
+
 static int zcrx_nl_fill(void *mp_priv, struct sk_buff *rsp,
 			struct netdev_rx_queue *rxq)
 {
@@ -158,7 +178,8 @@ static int zcrx_nl_fill(void *mp_priv, struct sk_buff *rsp,
 		return -EMSGSIZE;
 
 	if (nla_put_uint(rsp, NETDEV_A_IO_URING_PROVIDER_INFO_RX_BUF_LEN,
-			 1U << queue->ifq->niov_shift)) {
+			 1U << queue->ifq->niov_shift) ||
+	    (rxq && zcrx_nl_put_stats(rsp, queue))) {
 		nla_nest_cancel(rsp, nest);
 		return -EMSGSIZE;
 	}

@@ -89,8 +89,12 @@ static const struct io_uring_query_zcrx_ext query_ext = {
 				  ZCRX_EXT_DMABUF_NODEV |
 				  ZCRX_EXT_FALLBACK_AREA | ZCRX_EXT_MIXED_AREAS |
 				  ZCRX_EXT_UNREGISTER | ZCRX_EXT_REMOVE_AREA |
-				  ZCRX_EXT_SUBSCRIBE | ZCRX_EXT_QUEUES,
+				  ZCRX_EXT_SUBSCRIBE | ZCRX_EXT_QUEUES |
+				  ZCRX_EXT_STATS,
 	.area_flags		= IORING_ZCRX_AREA_FALLBACK,
+	.event_flags		= ZCRX_EVENT_DESC_FLAG_EXT,
+	.stats_size		= sizeof(struct zcrx_ext_stats),
+	.queue_stats_size	= sizeof(struct zcrx_queue_stats),
 };
 
 struct query_answer {

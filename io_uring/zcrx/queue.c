@@ -12,6 +12,8 @@
 #include <linux/rtnetlink.h>
 #include <linux/slab.h>
 
+#include <trace/events/zcrx.h>
+
 #include "zcrx.h"
 
 /* A restart that fails for want of memory is tried again after this. */
@@ -83,6 +85,8 @@ int zcrx_queue_take_off(struct zcrx_queue *queue)
 	if (!queue->netdev)
 		return 0;
 	ret = netif_mp_close_rxq(queue->netdev, queue->rxq, &params);
+	trace_zcrx_queue(queue->ifq->serial, queue->ifindex, queue->rxq,
+			 "close", ret);
 	if (!ret)
 		zcrx_queue_unbind(queue);
 	return ret;
@@ -138,10 +142,14 @@ void zcrx_queue_close(struct zcrx_queue *queue)
 int zcrx_queue_restart(struct zcrx_queue *queue)
 {
 	struct pp_memory_provider_params params = zcrx_queue_params(queue);
+	int ret;
 
 	if (!queue->netdev)
 		return 0;
-	return netif_mp_restart_rxq(queue->netdev, queue->rxq, &params);
+	ret = netif_mp_restart_rxq(queue->netdev, queue->rxq, &params);
+	trace_zcrx_queue(queue->ifq->serial, queue->ifindex, queue->rxq,
+			 "restart", ret);
+	return ret;
 }
 
 /**
@@ -235,6 +243,7 @@ int zcrx_queue_open(struct zcrx_queue *queue, struct net_device *netdev,
 	netdev_hold(netdev, &queue->netdev_tracker, GFP_KERNEL);
 
 	ret = netif_mp_open_rxq(netdev, rxq, &params, &extack);
+	trace_zcrx_queue(queue->ifq->serial, netdev->ifindex, rxq, "open", ret);
 	if (ret) {
 		if (net_ratelimit())
 			netdev_warn(netdev, "zcrx: cannot bind rx queue %u: %s (%d)\n",

@@ -20,6 +20,8 @@
 #include <linux/rtnetlink.h>
 #include <linux/uaccess.h>
 
+#include <trace/events/zcrx.h>
+
 #include "zcrx.h"
 
 /**
@@ -123,7 +125,11 @@ static int zcrx_bind_check(struct zcrx_ifq *ifq, struct zcrx_bind *bind)
 {
 	struct zcrx_ctrl_bind_queue *ctrl = &bind->ctrl;
 
-	if (ctrl->flags || !mem_is_zero(ctrl->__resv, sizeof(ctrl->__resv)))
+	if (ctrl->flags & ~ZCRX_BIND_STATS)
+		return -EINVAL;
+	if (ctrl->stats_offset && !(ctrl->flags & ZCRX_BIND_STATS))
+		return -EINVAL;
+	if (!mem_is_zero(ctrl->__resv, sizeof(ctrl->__resv)))
 		return -EINVAL;
 	/* no NIC, no further queue of it */
 	if (!ifq->dev)
@@ -156,9 +162,16 @@ static int zcrx_bind_ring(struct zcrx_queue *queue, struct io_ring_ctx *ctx,
 		return ret;
 	ret = zcrx_rq_init(&queue->rq, &queue->acct, nr_entries,
 			   &bind->region);
-	if (ret || queue->rq.region.user)
+	if (ret)
 		return ret;
-	return zcrx_ring_show(queue, ctx);
+	if (bind->ctrl.flags & ZCRX_BIND_STATS) {
+		queue->shared = zcrx_rq_behind(&queue->rq,
+					       bind->ctrl.stats_offset,
+					       sizeof(*queue->shared));
+		if (IS_ERR(queue->shared))
+			return PTR_ERR(queue->shared);
+	}
+	return queue->rq.region.user ? 0 : zcrx_ring_show(queue, ctx);
 }
 
 static int zcrx_bind_open(struct zcrx_queue *queue,
@@ -248,6 +261,17 @@ static struct zcrx_queue *zcrx_queues_take_off(struct zcrx_ifq *ifq, u32 rxq)
 	return ERR_PTR(-ENOENT);
 }
 
+/* The ifq has what it counted. */
+static void zcrx_queues_note_gone(struct zcrx_queue *queue)
+{
+	struct zcrx_queue_stats *gone = &queue->ifq->gone;
+
+	mutex_lock(&queue->ifq->lock);
+	WRITE_ONCE(gone->returned, gone->returned + queue->rq.returned);
+	gone->invalid += queue->rq.invalid;
+	mutex_unlock(&queue->ifq->lock);
+}
+
 /**
  * zcrx_queues_unbind() - ZCRX_CTRL_UNBIND_QUEUE
  * @ifq: the ifq
@@ -282,6 +306,7 @@ int zcrx_queues_unbind(struct zcrx_ifq *ifq,
 	zcrx_rq_drain(queue, UINT_MAX);
 	/* whoever ran dry may be looking at it */
 	synchronize_rcu();
+	zcrx_queues_note_gone(queue);
 	zcrx_rq_free(&queue->rq, &queue->acct);
 	zcrx_ifq_queue_closed(ifq);
 	zcrx_queue_put(queue);

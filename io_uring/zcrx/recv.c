@@ -13,6 +13,7 @@
 #include <net/page_pool/helpers.h>
 #include <net/rps.h>
 #include <net/tcp.h>
+#include <trace/events/zcrx.h>
 
 #include "../io-wq.h"
 #include "../io_uring.h"
@@ -324,6 +325,12 @@ static int zcrx_recv(struct io_kiocb *req, struct zcrx_ifq *ifq,
 			     &ifq->counters.cqes);
 	if (unlikely(args.copied))
 		zcrx_count_copies(ifq, args.nr_copies, args.copied);
+	if (unlikely(ret == -ENOSPC))
+		atomic64_inc(&ifq->counters.cq_full);
+	trace_zcrx_recv(ifq->serial, req->cqe.user_data, args.delivered,
+			args.copied, args.nr_cqes + args.nr_copies, ret);
+	if (unlikely(ifq->shared))
+		zcrx_stats_share_ifq(ifq);
 	return ret;
 }
 

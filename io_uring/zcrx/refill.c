@@ -25,6 +25,7 @@
 #include <linux/log2.h>
 #include <linux/nospec.h>
 #include <net/page_pool/helpers.h>
+#include <trace/events/zcrx.h>
 
 #include "zcrx.h"
 
@@ -94,6 +95,26 @@ void zcrx_rq_free(struct zcrx_rq *rq, struct zcrx_account *acct)
 	zcrx_region_free(&rq->region, acct);
 }
 
+/**
+ * zcrx_rq_behind() - memory of a refill ring's region that has no entries
+ * @rq: the ring
+ * @off: where user space wants it, from the start of the region
+ * @size: how much
+ *
+ * Return: it, zeroed; -EINVAL if it is not aligned, -ERANGE if it is not behind the
+ * entries or does not fit.
+ */
+void *zcrx_rq_behind(const struct zcrx_rq *rq, u64 off, size_t size)
+{
+	size_t len = rq->region.nr_pages << PAGE_SHIFT;
+
+	if (!IS_ALIGNED(off, ZCRX_STATS_ALIGN))
+		return ERR_PTR(-EINVAL);
+	if (off < zcrx_rq_size(rq->nr_entries) || off > len || len - off < size)
+		return ERR_PTR(-ERANGE);
+	return memset(rq->region.ptr + off, 0, size);
+}
+
 /* The net_iov that an entry gives back, its user reference dropped. */
 static struct net_iov *zcrx_rq_take(struct zcrx_ifq *ifq,
 				    const struct io_uring_zcrx_rqe *rqe)
@@ -141,6 +162,7 @@ static unsigned int zcrx_rq_consume(struct zcrx_queue *queue,
 {
 	struct zcrx_rq *rq = &queue->rq;
 	unsigned int count = 0;
+	u64 invalid;
 	u32 head, mask, left;
 
 	spin_lock_bh(&rq->lock);
@@ -153,6 +175,7 @@ static unsigned int zcrx_rq_consume(struct zcrx_queue *queue,
 	if (!left)
 		goto out;
 
+	invalid = rq->invalid;
 	for (; left && count < max; left--) {
 		struct net_iov *niov = zcrx_rq_take(queue->ifq,
 						    &rq->rqes[head++ & mask]);
@@ -174,6 +197,9 @@ static unsigned int zcrx_rq_consume(struct zcrx_queue *queue,
 
 	*entries = head - rq->cached_head;
 	rq->cached_head = head;
+	invalid = rq->invalid - invalid;
+	rq->returned += *entries - invalid;
+	trace_zcrx_refill(queue->ifq->serial, queue->rxq, *entries, invalid);
 	/* (B) */
 	smp_store_release(rq->head, head);
 out:

@@ -205,7 +205,7 @@ static struct zcrx_ifq *zcrx_reg_build(struct io_ring_ctx *ctx,
 	ret = zcrx_rq_init(&queue->rq, &queue->acct, reg->ifq.rq_entries,
 			   &reg->region);
 	if (!ret && reg->ifq.event_desc)
-		ret = zcrx_events_init(ifq, &reg->event, &queue->rq);
+		ret = zcrx_events_init(ifq, &reg->event, queue);
 	if (ret)
 		goto err_queue;
 

@@ -154,11 +154,24 @@ struct zcrx_rq {
 	u32				*tail;
 	struct io_uring_zcrx_rqe	*rqes;
 	u64				invalid;	/* lock; ignored entries */
+	u64				returned;	/* lock; the others */
 	struct zcrx_region		region;
+};
+
+/* Where buffers for the page_pool came from; its consumer's. */
+struct zcrx_alloc_stats {
+	u64	ring;
+	u64	free;
+	u64	others;
+	u64	failed;
+	u64	dry_ns;
+	u64	dry_since;	/* the last failure, or 0 */
 };
 
 struct zcrx_queue {
 	struct zcrx_rq		rq;
+	struct zcrx_alloc_stats	stats;
+	struct zcrx_queue_stats	*shared;	/* in the region of rq, or NULL */
 	struct zcrx_ifq		*ifq;		/* reference held */
 	refcount_t		refs;
 	unsigned int		rxq;
@@ -173,31 +186,16 @@ struct zcrx_queue {
 	u32			map_id;		/* likewise */
 };
 
-/* Why payload was copied, the first of these that is true. */
-enum zcrx_copy_reason {
-	ZCRX_COPY_NODEV,	/* the ifq has no NIC */
-	ZCRX_COPY_FASTOPEN,	/* it came with the SYN */
-	ZCRX_COPY_URGENT,	/* in a segment with an urgent byte */
-	ZCRX_COPY_DEVICE,	/* not by the NIC: by loopback, or another one */
-	ZCRX_COPY_EARLY,	/* before its request was made */
-	ZCRX_COPY_QUEUE,	/* by a queue of the NIC that is not the ifq's */
-	ZCRX_COPY_UNSPLIT,	/* by one that is, but not into the area */
-	ZCRX_COPY_REASONS
-};
-
-/* Why it could not be copied; the request ended with -ENOMEM. */
-enum zcrx_copy_failure {
-	ZCRX_COPY_NO_ACCESS,	/* no area lets the CPU in */
-	ZCRX_COPY_FENCE,	/* each that does has a fence to wait for */
-	ZCRX_COPY_NO_BUFFER,	/* nor is one free */
-	ZCRX_COPY_FAILURES
-};
+/* Of enum zcrx_stats_reason and enum zcrx_stats_failure. */
+#define ZCRX_COPY_REASONS	(ZCRX_STATS_UNSPLIT + 1)
+#define ZCRX_COPY_FAILURES	(ZCRX_STATS_NO_BUFFER + 1)
 
 /* What became of the data, in one place for all rings of an ifq. */
 struct zcrx_counters {
 	atomic64_t		delivered;	/* bytes, where the NIC put them */
 	atomic64_t		copied;		/* bytes */
 	atomic64_t		cqes;
+	atomic64_t		cq_full;	/* requests that ended so */
 
 	atomic64_t		copies[ZCRX_COPY_REASONS];
 	atomic64_t		copy_bytes[ZCRX_COPY_REASONS];
@@ -228,6 +226,8 @@ struct zcrx_ifq {
 	struct list_head	queues;
 	unsigned int		nr_bound;	/* RTNL; queues that have a NIC */
 	bool			several;	/* lock; has had further queues */
+	struct zcrx_queue_stats	gone;		/* lock; those that were unbound */
+	struct zcrx_ext_stats	*shared;	/* in the first's region, or NULL */
 	struct list_head	notices;	/* lock; sent when it is freed */
 	struct list_head	dmabufs;	/* lock; those of the areas */
 };
@@ -402,6 +402,7 @@ int zcrx_rq_init(struct zcrx_rq *rq, struct zcrx_account *acct,
 		 u32 nr_entries, const struct io_uring_region_desc *desc);
 void zcrx_rq_tell(struct io_uring_zcrx_offsets *offsets);
 void zcrx_rq_free(struct zcrx_rq *rq, struct zcrx_account *acct);
+void *zcrx_rq_behind(const struct zcrx_rq *rq, u64 off, size_t size);
 
 /* Bytes of a refill ring with so many entries. */
 static inline size_t zcrx_rq_size(u32 nr_entries)
@@ -420,7 +421,7 @@ unsigned int zcrx_rq_drain(struct zcrx_queue *queue, unsigned int max);
 /* event.c */
 int zcrx_event_desc_check(const struct zcrx_event_desc *desc);
 int zcrx_events_init(struct zcrx_ifq *ifq, const struct zcrx_event_desc *desc,
-		     const struct zcrx_rq *rq);
+		     struct zcrx_queue *queue);
 void zcrx_events_free(struct zcrx_ifq *ifq);
 void zcrx_events_attach(struct zcrx_ifq *ifq, struct io_ring_ctx *ctx);
 void zcrx_events_detach(struct zcrx_ifq *ifq, struct io_ring_ctx *ctx);
@@ -443,6 +444,15 @@ void zcrx_notice_send(struct zcrx_notice *notice);
 void zcrx_notice_add(struct zcrx_notice *notice, struct list_head *list);
 void zcrx_notice_send_all(struct list_head *list);
 void zcrx_notices_detach(struct io_ring_ctx *ctx);
+
+/* stats.c */
+void zcrx_stats_alloc(struct zcrx_queue *queue, unsigned int ring,
+		      unsigned int free, unsigned int others);
+void zcrx_stats_alloc_fail(struct zcrx_queue *queue);
+void zcrx_stats_queue(struct zcrx_queue *queue, struct zcrx_queue_stats *to);
+void zcrx_stats_ifq(struct zcrx_ifq *ifq, struct zcrx_ext_stats *to);
+void zcrx_stats_share_queue(struct zcrx_queue *queue);
+void zcrx_stats_share_ifq(struct zcrx_ifq *ifq);
 
 /* provider.c */
 extern const struct memory_provider_ops zcrx_provider_ops;

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <linux/capability.h>
+#include <net/if.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -13,9 +14,11 @@
 #include "kselftest_harness.h"
 
 #include "lib/caps.h"
+#include "lib/flow.h"
 #include "lib/query.h"
 #include "../debug/lib/fault.h"
 #include "../debug/lib/ifq.h"
+#include "queue.h"
 
 #define TIMEOUT		1200
 #define AREA_LEN	(2 * 1024 * 1024)
@@ -28,6 +31,7 @@
 struct subject {
 	struct ifq ifq;
 	struct area more;
+	struct zc_queue further;
 	struct zcrx_ctrl ctrl;
 	struct io_uring importer;
 	struct io_uring_zcrx_ifq_reg reg;
@@ -249,6 +253,67 @@ static int end_unregister(void *arg, int result, unsigned int n)
 	return ret;
 }
 
+static int do_bind(void *arg)
+{
+	struct subject *s = arg;
+
+	return zc_bind_queue(&s->ifq.zc, &s->further, FLOW_FURTHER_RXQ, true);
+}
+
+static int do_unbind(void *arg)
+{
+	struct subject *s = arg;
+
+	return zc_unbind_queue(&s->ifq.zc, &s->further);
+}
+
+static int begin_unbind(void *arg)
+{
+	int ret = open_all(arg);
+
+	return ret ? ret : do_bind(arg);
+}
+
+static bool further_is_bound(void)
+{
+	return queue_provider(if_nametoindex(WIRE_IF), FLOW_FURTHER_RXQ) ==
+	       QUEUE_IO_URING;
+}
+
+/* A mapping of the ring would keep that. */
+static int end_queue(struct subject *s, int ret, unsigned int n)
+{
+	if (ret)
+		fprintf(stderr, "# a further queue: %d\n", ret);
+	if (!ret && n % EVERY <= 1)
+		ret = ifq_receive(&s->ifq);
+	zc_queue_forget(&s->further);
+	ifq_close(&s->ifq);
+	return ret;
+}
+
+static int end_bind(void *arg, int result, unsigned int n)
+{
+	int ret = 0;
+
+	if (further_is_bound() == !!result)
+		ret = -EUCLEAN;
+	if (!ret && result)
+		ret = do_bind(arg);
+	return end_queue(arg, ret, n);
+}
+
+static int end_unbind(void *arg, int result, unsigned int n)
+{
+	int ret = 0;
+
+	if (further_is_bound() != !!result)
+		ret = -EUCLEAN;
+	if (!ret && result)
+		ret = do_unbind(arg);
+	return end_queue(arg, ret, n);
+}
+
 static int do_flush(void *arg)
 {
 	struct subject *s = arg;
@@ -415,6 +480,20 @@ static const struct fault_step *const remove_walk[] = {
 	remove_steps, NULL
 };
 
+/* It begins anew with pages, for which igb has no page_pool. */
+static const struct fault_step unbind_steps[] = {
+	{ FAULT_MEMORY, { ENOMEM, EFAULT, FAULT_OPTIONAL, FAULT_ALIKE } },
+	{ }
+};
+
+static const struct fault_step *const unbind_walk[] = {
+	unbind_steps, NULL
+};
+
+static const struct fault_step *const bind_walk[] = {
+	memory, remove_steps, NULL
+};
+
 static const struct fault_step *const copy_walk[] = { memory, NULL };
 static const struct fault_step *const mmap_walk[] = {
 	mmap_steps, memory, NULL
@@ -429,6 +508,7 @@ FIXTURE_VARIANT(fault)
 	struct fault_scenario s;
 	bool nic;
 	enum area_kind kind;
+	bool queue;
 };
 
 FIXTURE_VARIANT_ADD(fault, export)
@@ -483,6 +563,22 @@ FIXTURE_VARIANT_ADD(fault, unregister)
 	       open_all, do_unregister, end_unregister },
 };
 
+FIXTURE_VARIANT_ADD(fault, bind_queue)
+{
+	.s = { "bind-queue", bind_walk, &subject,
+	       open_all, do_bind, end_bind },
+	.nic = true,
+	.queue = true,
+};
+
+FIXTURE_VARIANT_ADD(fault, unbind_queue)
+{
+	.s = { "unbind-queue", unbind_walk, &subject,
+	       begin_unbind, do_unbind, end_unbind },
+	.nic = true,
+	.queue = true,
+};
+
 FIXTURE_VARIANT_ADD(fault, flush)
 {
 	.s = { "flush", copy_walk, &subject,
@@ -511,17 +607,22 @@ FIXTURE_SETUP(fault)
 {
 	struct rlimit limit = { .rlim_cur = 0 };
 
+	if (variant->queue)
+		ASSERT_EQ(0, flow_widen());
 	ASSERT_EQ(0, fault_open());
 	subject.ifq.cfg = (struct zc_config) {
 		.nodev = !variant->nic,
 		.kind = variant->kind,
-		.area_len = AREA_LEN,
+		/* more than the descriptors of all queues */
+		.area_len = variant->queue ? 2 * AREA_LEN : AREA_LEN,
 		.kernel_rq = true,
 	};
 	/* the user's limit is that of one ifq, with both areas */
 	limit.rlim_cur = ifq_pinned_kib(&subject.ifq) * 1024;
 	if (variant->kind == AREA_USER)
 		limit.rlim_cur += MORE_LEN;
+	if (variant->queue)
+		limit.rlim_cur += zc_region_len(2 * subject.ifq.cfg.area_len / PAGE);
 	limit.rlim_max = limit.rlim_cur;
 	ASSERT_EQ(0, setrlimit(RLIMIT_MEMLOCK, &limit));
 	ASSERT_EQ(0, caps_drop(CAP_IPC_LOCK));

@@ -42,6 +42,8 @@ static const struct op {
 	{ "remove_area", op_remove_area, 40 },
 	{ "subscribe", op_subscribe, 30 },
 	{ "unregister", op_unregister, 12 },
+	{ "bind_queue", op_bind_queue, 12 },
+	{ "unbind_queue", op_unbind_queue, 10 },
 	{ "ctrl_unknown", op_ctrl_unknown, 15 },
 	{ "query", op_query, 80 },
 	{ "recv", op_recv, 120 },

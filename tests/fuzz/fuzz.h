@@ -99,6 +99,8 @@ int op_add_area(struct prng *p);
 int op_remove_area(struct prng *p);
 int op_subscribe(struct prng *p);
 int op_unregister(struct prng *p);
+int op_bind_queue(struct prng *p);
+int op_unbind_queue(struct prng *p);
 int op_ctrl_unknown(struct prng *p);
 int op_query(struct prng *p);
 int op_recv(struct prng *p);

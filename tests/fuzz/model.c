@@ -11,7 +11,9 @@
 
 #include "fuzz.h"
 #include "lib/caps.h"
+#include "lib/flow.h"
 #include "lib/meminfo.h"
+#include "lib/nic.h"
 #include "lib/recv.h"
 #include "zc.h"
 
@@ -167,6 +169,11 @@ int model_open(void)
 		ret = memory_open();
 	if (!ret)
 		ret = fds_open();
+	/* a queue more, and connections by the first alone */
+	if (!ret)
+		ret = flow_widen();
+	if (!ret)
+		ret = nic_steer(WIRE_IF, WIRE_RXQ);
 	/* from here on what is pinned counts */
 	if (!ret && setrlimit(RLIMIT_MEMLOCK, &limit))
 		ret = -errno;

@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <linux/io_uring/query.h>
 #include <linux/io_uring/zcrx_ext.h>
+#include <net/if.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "fuzz.h"
+#include "lib/flow.h"
 #include "lib/query.h"
 #include "spoil.h"
 
@@ -201,6 +203,100 @@ int op_unregister(struct prng *p)
 		if (ring->ifq[i].id == ctrl.zcrx_id)
 			ring->ifq[i].used = false;
 	return ret;
+}
+
+/* Some ring with an ifq that has the NIC, if there is one. */
+static struct fuzz_ifq *nic_ifq(struct fuzz_ring **ring)
+{
+	unsigned int i, j;
+
+	for (i = 0; i < NR_RINGS; i++)
+		for (j = 0; j < NR_IFQS; j++)
+			if (model.ring[i].ifq[j].used &&
+			    model.ring[i].ifq[j].nic) {
+				*ring = &model.ring[i];
+				return &(*ring)->ifq[j];
+			}
+	return NULL;
+}
+
+static void begin_queue(struct prng *p, struct zcrx_ctrl *ctrl,
+			struct fuzz_ring **ring, __u32 op)
+{
+	struct fuzz_ifq *q;
+
+	begin(p, ctrl, ring, op);
+	q = prng_chance(p, 85) ? nic_ifq(ring) : NULL;
+	if (q)
+		ctrl->zcrx_id = q->id;
+}
+
+/* Maps the refill ring that the kernel made, and it is scribbled on. */
+static void map_further(struct prng *p, struct fuzz_ring *ring, __u64 off)
+{
+	struct fuzz_map *m = &model.map[prng_below(p, NR_MAPS)];
+	void *ptr = mmap(NULL, REGION_LEN, PROT_READ | PROT_WRITE, MAP_SHARED,
+			 ring->ring.ring_fd, off);
+
+	if (ptr == MAP_FAILED)
+		return;
+	if (m->ptr)
+		munmap(m->ptr, m->len);
+	*m = (struct fuzz_map) { ptr, REGION_LEN };
+	scribble(ptr, p);
+}
+
+int op_bind_queue(struct prng *p)
+{
+	struct io_uring_region_desc region = { .size = REGION_LEN };
+	struct zcrx_ctrl_bind_queue *bind;
+	struct fuzz_ring *ring;
+	struct zcrx_ctrl ctrl;
+	int ret;
+
+	begin_queue(p, &ctrl, &ring, ZCRX_CTRL_BIND_QUEUE);
+	bind = (void *)&ctrl.zc_flush;
+	*bind = (struct zcrx_ctrl_bind_queue) {
+		.if_idx = if_nametoindex(prng_chance(p, 95) ? WIRE_IF : "lo"),
+		.if_rxq = prng_chance(p, 90) ? FLOW_FURTHER_RXQ :
+					       prng_below(p, 5),
+		.rq_entries = 1 + prng_below(p, 1024),
+		.region_ptr = (uintptr_t)&region,
+	};
+	if (prng_chance(p, 60)) {
+		region.user_addr = (uintptr_t)model.region[prng_below(p,
+								NR_REGIONS)];
+		region.flags = IORING_MEM_REGION_TYPE_USER;
+	}
+	if (prng_chance(p, 10))
+		prng_flip(p, &region, sizeof(region));
+	if (prng_chance(p, 5))
+		bind->region_ptr = bad_pointer(p);
+	if (prng_chance(p, 10))
+		bind->rq_entries = prng_odd(p);
+	if (prng_chance(p, 10)) {
+		bind->flags = prng_chance(p, 50) ? prng_odd(p) : 0;
+		bind->__resv[prng_below(p, 3)] = prng_odd(p);
+	}
+	ret = call(p, ring, &ctrl);
+	if (!ret && region.mmap_offset)
+		map_further(p, ring, region.mmap_offset);
+	return ret;
+}
+
+int op_unbind_queue(struct prng *p)
+{
+	struct zcrx_ctrl_unbind_queue *unbind;
+	struct fuzz_ring *ring;
+	struct zcrx_ctrl ctrl;
+
+	begin_queue(p, &ctrl, &ring, ZCRX_CTRL_UNBIND_QUEUE);
+	unbind = (void *)&ctrl.zc_flush;
+	unbind->if_rxq = prng_chance(p, 85) ? FLOW_FURTHER_RXQ :
+					      prng_below(p, 5);
+	if (prng_chance(p, 15))
+		spoil(p, &ctrl);
+	return call(p, ring, &ctrl);
 }
 
 int op_ctrl_unknown(struct prng *p)

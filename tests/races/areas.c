@@ -88,7 +88,7 @@ static int all_home(struct live *live)
 	return failed("an area that never goes", ret);
 }
 
-static int add_or_remove(struct run *run, struct live *live)
+int areas_act(struct run *run, struct live *live)
 {
 	unsigned int nr = count(&live->zc);
 
@@ -101,6 +101,19 @@ static int add_or_remove(struct run *run, struct live *live)
 	return remove_one(run, live);
 }
 
+int areas_after(struct run *run, struct live *live)
+{
+	int ret = 0;
+
+	if (leaving && !chance(run, 4))
+		ret = all_home(live);
+	if (!ret)
+		ret = lasting_end(run, false);
+	if (!lasting_is_open())
+		leaving = false;
+	return ret;
+}
+
 static int areas_round(struct run *run)
 {
 	struct live *live;
@@ -109,17 +122,10 @@ static int areas_round(struct run *run)
 	live = lasting_begin(run, &ret);
 	if (ret)
 		return ret;
-	ret = lasting_act(run, add_or_remove);
+	ret = lasting_act(run, areas_act);
 	if (ret < 0)
 		return ret;
-	if (leaving && !chance(run, 4)) {
-		end = all_home(live);
-		if (end)
-			return end;
-	}
-	end = lasting_end(run, false);
-	if (!lasting_is_open())
-		leaving = false;
+	end = areas_after(run, live);
 	return end ? end : ret;
 }
 

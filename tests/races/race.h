@@ -48,7 +48,7 @@ extern const struct race race_kill, race_exit, race_restart;
 extern const struct race race_resize, race_channels, race_mtu, race_link;
 extern const struct race race_unbind, race_unplug, race_netns;
 extern const struct race race_exporter, race_share;
-extern const struct race race_areas, race_leave;
+extern const struct race race_areas, race_leave, race_queues;
 
 /* Chance: a number below n, which is not 0. */
 __u64 chance(struct run *run, __u64 n);
@@ -127,5 +127,12 @@ bool lasting_is_open(void);
 
 /* The same with what the ring's own thread has to do, at some moment. */
 int lasting_act(struct run *run, int (*act)(struct run *run, struct live *live));
+
+/*
+ * What the race of areas does to one, for lasting_act(), and what comes after such
+ * a round: lasting_end() for one.
+ */
+int areas_act(struct run *run, struct live *live);
+int areas_after(struct run *run, struct live *live);
 
 #endif /* RACES_RACE_H */

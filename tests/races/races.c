@@ -21,7 +21,7 @@
 static const struct race *const races[] = {
 	&race_kill, &race_exit, &race_restart, &race_resize, &race_channels,
 	&race_mtu, &race_link, &race_exporter, &race_share, &race_areas,
-	&race_leave, &race_unbind,
+	&race_leave, &race_queues, &race_unbind,
 	&race_netns, &race_unplug,
 };
 

@@ -290,6 +290,22 @@ TEST_F(copies, ring_leaves)
 	EXPECT_EQ(0, recv_pair_drain(p));
 }
 
+/* It hears of nothing that happens later, of which it was not told before. */
+TEST_F(copies, ring_has_left)
+{
+	const struct zcrx_ctrl_subscribe both = {
+		.user_data = THEIRS, .type_mask = EVENT_COPY | LOW,
+		.low_water = NR_BUFFERS,
+	};
+	struct recv_pair *p = &self->pair;
+
+	ASSERT_EQ(0, subscribe(&self->other, both));
+	EXPECT_EQ(0, zc_unregister(&self->other, 0));
+	EXPECT_COPY(p, NULL);
+	EXPECT_QUIET(&self->other);
+	EXPECT_EQ(0, recv_pair_drain(p));
+}
+
 /* With what the registration asked for beside it, and two completions for each. */
 TEST(beside_the_registration)
 {

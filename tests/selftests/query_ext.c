@@ -40,10 +40,14 @@ TEST(what_there_is)
 		  ZCRX_EXT_DMABUF_NODEV | ZCRX_EXT_FALLBACK_AREA |
 		  ZCRX_EXT_MIXED_AREAS |
 		  ZCRX_EXT_UNREGISTER | ZCRX_EXT_REMOVE_AREA |
-		  ZCRX_EXT_SUBSCRIBE | ZCRX_EXT_QUEUES, a.ext.features);
+		  ZCRX_EXT_SUBSCRIBE | ZCRX_EXT_QUEUES |
+		  ZCRX_EXT_STATS, a.ext.features);
 	EXPECT_EQ(IORING_ZCRX_AREA_FALLBACK, a.ext.area_flags);
+	EXPECT_EQ(ZCRX_EVENT_DESC_FLAG_EXT, a.ext.event_flags);
+	EXPECT_EQ(sizeof(struct zcrx_ext_stats), a.ext.stats_size);
+	EXPECT_EQ(sizeof(struct zcrx_queue_stats), a.ext.queue_stats_size);
 	/* fields that are yet to come */
-	for (i = 2 * sizeof(__u64); i < sizeof(a); i++)
+	for (i = 4 * sizeof(__u64); i < sizeof(a); i++)
 		EXPECT_EQ(0, a.bytes[i]);
 }
 

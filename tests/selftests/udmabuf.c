@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/dma-buf.h>
 #include <linux/memfd.h>
 #include <linux/udmabuf.h>
 #include <pthread.h>
@@ -467,6 +468,35 @@ TEST_F_TIMEOUT(udmabuf, keeps_writable, TIMEOUT)
 	EXPECT_EQ(-1, ftruncate(self->u.memfd, 0));
 	EXPECT_EQ(EPERM, errno);
 	close(fd);
+}
+
+/*
+ * The CPU is first to come, in one direction and then in the other. What the DMA
+ * API makes of that the debug kernel tells.
+ */
+TEST_F_TIMEOUT(udmabuf, cpu_comes_first, TIMEOUT)
+{
+	static const __u64 first[] = { DMA_BUF_SYNC_READ, DMA_BUF_SYNC_WRITE };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(first); i++) {
+		struct dma_buf_sync sync;
+		unsigned int step;
+		int fd;
+
+		list_init(self->u.memfd, 1, LEN);
+		fd = create(self->u.dev, &list);
+		ASSERT_LE(0, fd);
+		for (step = 0; step < 4; step++) {
+			/* start and end of the first, of the other */
+			sync.flags = step < 2 ? first[i] : first[!i];
+			sync.flags |= step % 2 ? DMA_BUF_SYNC_END :
+						 DMA_BUF_SYNC_START;
+			EXPECT_EQ(0, ioctl(fd, DMA_BUF_IOCTL_SYNC, &sync));
+		}
+		close(fd);
+		EXPECT_EQ(0, pins_wait(0, WIRE_PATIENCE_MS));
+	}
 }
 
 /*

@@ -214,4 +214,7 @@ void zc_refill(struct zc *zc, const struct io_uring_zcrx_rqe *rqe);
  */
 int64_t zc_fdinfo(const struct zc *zc, const char *key);
 
+/* The same of one of the queues, such as "from_ring". */
+int64_t zc_fdinfo_queue(const struct zc *zc, uint32_t rxq, const char *key);
+
 #endif /* LIB_ZC_H */

@@ -41,6 +41,8 @@ extern "C" {
  * @ZCRX_EXT_SUBSCRIBE: there is ZCRX_CTRL_SUBSCRIBE, and with it
  *	ZCRX_EVENT_LOW_WATER
  * @ZCRX_EXT_QUEUES: there are ZCRX_CTRL_BIND_QUEUE and ZCRX_CTRL_UNBIND_QUEUE
+ * @ZCRX_EXT_STATS: there are ZCRX_EVENT_DESC_FLAG_EXT, ZCRX_BIND_STATS and
+ *	ZCRX_A_QUEUE_STATS
  */
 enum zcrx_ext_features {
 	ZCRX_EXT_DMABUF_COPY		= 1 << 0,
@@ -52,6 +54,7 @@ enum zcrx_ext_features {
 	ZCRX_EXT_REMOVE_AREA		= 1 << 6,
 	ZCRX_EXT_SUBSCRIBE		= 1 << 7,
 	ZCRX_EXT_QUEUES			= 1 << 8,
+	ZCRX_EXT_STATS			= 1 << 9,
 };
 
 /**
@@ -59,13 +62,127 @@ enum zcrx_ext_features {
  * @features: &enum zcrx_ext_features that are there
  * @area_flags: flags of an area, beside those of
  *	&io_uring_query_zcrx.area_flags
+ * @event_flags: flags of a &struct zcrx_event_desc, beside those of
+ *	&io_uring_query_zcrx_event.event_flags
+ * @stats_size: of &struct zcrx_ext_stats, in bytes
+ * @queue_stats_size: of &struct zcrx_queue_stats, in bytes
  * @__resv: 0
  */
 struct io_uring_query_zcrx_ext {
 	__u64	features;
 	__u64	area_flags;
-	__u64	__resv[6];
+	__u64	event_flags;
+	__u32	stats_size;
+	__u32	queue_stats_size;
+	__u64	__resv[4];
 };
+
+/*
+ * A flag of an event description, with ZCRX_EVENT_DESC_FLAG_STATS: what lies at
+ * &zcrx_event_desc.stats_offset is a &struct zcrx_ext_stats, of which the first two
+ * are &struct zcrx_stats. Without it no more than those is written.
+ */
+#define ZCRX_EVENT_DESC_FLAG_EXT	0x80000000U
+
+/**
+ * enum zcrx_stats_reason - why payload was copied, the first of these that is true
+ * @ZCRX_STATS_NODEV: the ifq has no NIC
+ * @ZCRX_STATS_FASTOPEN: it came with the SYN
+ * @ZCRX_STATS_URGENT: in a segment with an urgent byte
+ * @ZCRX_STATS_DEVICE: not by the NIC: by loopback, or another one
+ * @ZCRX_STATS_EARLY: before its request was made
+ * @ZCRX_STATS_QUEUE: by a queue of the NIC that is not the ifq's
+ * @ZCRX_STATS_UNSPLIT: by one that is, but not into the area
+ */
+enum zcrx_stats_reason {
+	ZCRX_STATS_NODEV,
+	ZCRX_STATS_FASTOPEN,
+	ZCRX_STATS_URGENT,
+	ZCRX_STATS_DEVICE,
+	ZCRX_STATS_EARLY,
+	ZCRX_STATS_QUEUE,
+	ZCRX_STATS_UNSPLIT,
+};
+
+/**
+ * enum zcrx_stats_failure - why it could not be copied; a request ended with ENOMEM
+ * @ZCRX_STATS_NO_ACCESS: no area lets the CPU in
+ * @ZCRX_STATS_FENCE: each that does has a fence to wait for
+ * @ZCRX_STATS_NO_BUFFER: nor is a buffer free
+ */
+enum zcrx_stats_failure {
+	ZCRX_STATS_NO_ACCESS,
+	ZCRX_STATS_FENCE,
+	ZCRX_STATS_NO_BUFFER,
+};
+
+#define ZCRX_STATS_REASONS	8	/* room in &struct zcrx_ext_stats */
+#define ZCRX_STATS_FAILURES	4
+
+/**
+ * struct zcrx_queue_stats - what became of a queue's buffers
+ * @from_ring: buffers that the NIC's queue was given from its refill ring
+ * @from_free: from those that nobody had
+ * @from_others: from refill rings of other queues of the ifq
+ * @alloc_failed: how often there was none
+ * @starved_ns: for how long altogether, in nanoseconds: from the first of those to
+ *	the next buffer. It goes on as the driver tries again
+ * @starving: 1 if the last attempt failed, else 0
+ * @returned: entries of the refill ring that gave a buffer back, or one of several
+ *	references on it
+ * @invalid: entries that did not: of no area, or of a buffer that was not held
+ */
+struct zcrx_queue_stats {
+	__u64	from_ring;
+	__u64	from_free;
+	__u64	from_others;
+	__u64	alloc_failed;
+	__u64	starved_ns;
+	__u64	starving;
+	__u64	returned;
+	__u64	invalid;
+};
+
+/**
+ * struct zcrx_ext_stats - what became of an ifq's buffers and data
+ * @copy_count: pieces of payload that were copied, as in &struct zcrx_stats
+ * @copy_bytes: bytes of it
+ * @delivered_bytes: bytes that were not: the NIC put them into the area
+ * @cqes: completions with payload, of all rings that have the ifq
+ * @cq_full: how often a request ended with ENOSPC
+ * @buffers: how many buffers the areas have
+ * @free: those that nobody has. The others are the NIC's, in sockets, or held
+ * @held: completions whose buffers were not given back. Several may be of one buffer
+ * @copies: pieces that were copied, by &enum zcrx_stats_reason
+ * @bytes: bytes of them
+ * @failed: what could not be copied, by &enum zcrx_stats_failure
+ * @queue: the queue of the registration; by netlink, the queue that was asked for
+ *
+ * All count from the registration on, but buffers, free, held and starving. In shared
+ * memory they are as of the last look of a request at its socket, those of the queue
+ * as of when it last took buffers; what user space writes there fools user space
+ * alone. A later kernel may have more, at the end.
+ */
+struct zcrx_ext_stats {
+	__u64	copy_count;
+	__u64	copy_bytes;
+	__u64	delivered_bytes;
+	__u64	cqes;
+	__u64	cq_full;
+	__u64	buffers;
+	__u64	free;
+	__u64	held;
+	__u64	copies[ZCRX_STATS_REASONS];
+	__u64	bytes[ZCRX_STATS_REASONS];
+	__u64	failed[ZCRX_STATS_FAILURES];
+	struct zcrx_queue_stats	queue;
+};
+
+/*
+ * An attribute of generic netlink's netdev family, in NETDEV_A_QUEUE_IO_URING of
+ * what NETDEV_CMD_QUEUE_GET answers: a &struct zcrx_ext_stats. Anybody may ask.
+ */
+#define ZCRX_A_QUEUE_STATS		0x1a00
 
 /*
  * A flag of an area that is added: the NIC gets none of it, only copies go there,
@@ -177,17 +294,27 @@ struct zcrx_ctrl_subscribe {
 };
 
 /**
+ * enum zcrx_bind_flags - for &zcrx_ctrl_bind_queue.flags
+ * @ZCRX_BIND_STATS: keep statistics of the queue in memory of its refill ring
+ */
+enum zcrx_bind_flags {
+	ZCRX_BIND_STATS		= 1 << 0,
+};
+
+/**
  * struct zcrx_ctrl_bind_queue - payload of ZCRX_CTRL_BIND_QUEUE
  * @if_idx: index of the interface, the one of the registration
  * @if_rxq: the RX queue
  * @rq_entries: how many entries its refill ring is to have at least, up to 32,768
  *	(or clamped to that, with IORING_SETUP_CLAMP); answered with how many it has,
  *	a power of two
- * @flags: must be 0
+ * @flags: &enum zcrx_bind_flags
  * @region_ptr: to &struct io_uring_region_desc of the refill ring's memory, as for a
  *	registration. Its parts lie where &io_uring_zcrx_ifq_reg.offsets of the
  *	registration has told. What the kernel allocates is mapped by the fd of the
  *	ring that makes this call, with &io_uring_region_desc.mmap_offset
+ * @stats_offset: with ZCRX_BIND_STATS: where in that memory the queue's &struct
+ *	zcrx_queue_stats is to be, behind the entries and a multiple of 8; else 0
  * @__resv: must be 0
  *
  * A buffer may be given back by any refill ring of the ifq, whichever queue it came
@@ -195,7 +322,8 @@ struct zcrx_ctrl_subscribe {
  * have.
  *
  * Errors, after which nothing has changed: EPERM without CAP_NET_ADMIN; EINVAL for
- * flags, reserved fields, rq_entries, header split that is off; EOPNOTSUPP for an ifq
+ * flags, reserved fields, rq_entries, a stats_offset that is odd, header split that is
+ * off; ERANGE for one that does not fit; EOPNOTSUPP for an ifq
  * without a NIC; EFAULT; those of a registration's region; EBUSY if the ring has no
  * more ids, of which such a refill ring takes one; ENODEV if there is no such
  * interface, or the ifq's has gone; EXDEV if it is another one than the ifq's; ERANGE
@@ -208,7 +336,8 @@ struct zcrx_ctrl_bind_queue {
 	__u32	rq_entries;
 	__u32	flags;
 	__u64	region_ptr;
-	__u64	__resv[3];
+	__u64	stats_offset;
+	__u64	__resv[2];
 };
 
 /**
