@@ -23,21 +23,3 @@ void zc_rq_use(struct io_uring_zcrx_rq *rq, void *region,
 	rq->rq_tail = 0;
 	rq->ring_entries = entries;
 }
-
-bool zc_rq_push(struct io_uring_zcrx_rq *rq,
-		const struct io_uring_zcrx_rqe *rqe)
-{
-	/* pairs with the kernel's store of head behind its last read */
-	if (rq->rq_tail - io_uring_smp_load_acquire(rq->khead) ==
-	    rq->ring_entries)
-		return false;
-	rq->rqes[rq->rq_tail & (rq->ring_entries - 1)] = *rqe;
-	rq->rq_tail++;
-	return true;
-}
-
-void zc_rq_publish(struct io_uring_zcrx_rq *rq)
-{
-	/* the entries first: pairs with the kernel's acquire of tail */
-	io_uring_smp_store_release(rq->ktail, rq->rq_tail);
-}
