@@ -18,6 +18,7 @@
 
 #include "kselftest_harness.h"
 
+#include "lib/flow.h"
 #include "lib/live.h"
 #include "lib/netdev.h"
 #include "lib/nic.h"
@@ -156,6 +157,35 @@ TEST_F_TIMEOUT(unplug, closed_without_nic, TIMEOUT)
 	close(live->wire.sock);
 	EXPECT_EQ(0, pins_wait(0, WIRE_PATIENCE_MS));
 	EXPECT_EQ(0, run(RESCAN " && " SET_UP));
+}
+
+/*
+ * With two queues bound, and connections by both. The ring can let go of the further
+ * one, and gets none of a NIC that is not its.
+ */
+TEST_F_TIMEOUT(unplug, both_queues, TIMEOUT)
+{
+	struct live *live = &self->live;
+	struct zc *zc = &live->zc;
+	struct zc_queue further, again;
+
+	ASSERT_EQ(0, flow_widen());
+	ASSERT_EQ(0, zc_bind_queue(zc, &further, FLOW_FURTHER_RXQ, true));
+	ASSERT_EQ(0, flow_steer(FLOW_FURTHER_RXQ, FLOW_FURTHER_RXQ));
+	live->rx.by = &further;
+	live->rx.by_every = 2;
+	ASSERT_EQ(0, live_receive(live, LIVE_AREA));
+	EXPECT_EQ(0, zc_fdinfo(zc, "copied"));
+
+	ASSERT_EQ(0, do_run(live, UNBIND, self->slot));
+	EXPECT_EQ(-ENODEV, zc_bind_queue(zc, &again, 3, false));
+	ASSERT_EQ(0, do_run(live, BIND " && " SET_UP, self->slot));
+	zc->reg.ifq.if_idx = if_nametoindex(WIRE_IF);
+	EXPECT_EQ(-ENODEV, zc_bind_queue(zc, &again, WIRE_RXQ, false));
+	EXPECT_EQ(0, live_receive(live, MIB));
+	live->rx.by_every = 0;
+	EXPECT_EQ(0, zc_unbind_queue(zc, &further));
+	EXPECT_UNBOUND();
 }
 
 /* All of the driver goes, and with it the peer's NIC. */
