@@ -40,7 +40,7 @@ static bool zcrx_copy_of_syn(const struct tcp_sock *tp, struct sk_buff *skb)
  * The NIC may be gone since: it is compared, not used.
  */
 static enum zcrx_stats_reason zcrx_copy_path(struct zcrx_ifq *ifq,
-					    struct sk_buff *skb)
+					     struct sk_buff *skb)
 {
 	enum zcrx_stats_reason reason = ZCRX_STATS_DEVICE;
 	struct net_device *netdev;
@@ -63,7 +63,7 @@ static enum zcrx_stats_reason zcrx_copy_path(struct zcrx_ifq *ifq,
 }
 
 static enum zcrx_stats_reason zcrx_copy_reason(struct zcrx_recv_args *args,
-					      struct sk_buff *skb)
+					       struct sk_buff *skb)
 {
 	struct socket *sock = sock_from_file(args->req->file);
 	enum zcrx_stats_reason reason;

@@ -58,16 +58,15 @@ void zcrx_stats_alloc_fail(struct zcrx_queue *queue)
  */
 void zcrx_stats_queue(struct zcrx_queue *queue, struct zcrx_queue_stats *to)
 {
-	/* read while they are counted */
 	*to = (struct zcrx_queue_stats) {
-		.from_ring	= data_race(queue->stats.ring),
-		.from_free	= data_race(queue->stats.free),
-		.from_others	= data_race(queue->stats.others),
-		.alloc_failed	= data_race(queue->stats.failed),
-		.starved_ns	= data_race(queue->stats.dry_ns),
-		.starving	= !!data_race(queue->stats.dry_since),
-		.returned	= data_race(queue->rq.returned),
-		.invalid	= data_race(queue->rq.invalid),
+		.from_ring	= READ_ONCE(queue->stats.ring),
+		.from_free	= READ_ONCE(queue->stats.free),
+		.from_others	= READ_ONCE(queue->stats.others),
+		.alloc_failed	= READ_ONCE(queue->stats.failed),
+		.starved_ns	= READ_ONCE(queue->stats.dry_ns),
+		.starving	= !!READ_ONCE(queue->stats.dry_since),
+		.returned	= READ_ONCE(queue->rq.returned),
+		.invalid	= READ_ONCE(queue->rq.invalid),
 	};
 }
 
@@ -80,7 +79,7 @@ static u64 zcrx_stats_returned(struct zcrx_ifq *ifq)
 	rcu_read_lock();
 	sum = READ_ONCE(ifq->gone.returned);
 	list_for_each_entry_rcu(queue, &ifq->queues, list)
-		sum += data_race(queue->rq.returned);
+		sum += READ_ONCE(queue->rq.returned);
 	rcu_read_unlock();
 	return sum;
 }
@@ -92,7 +91,7 @@ static void zcrx_stats_buffers(struct zcrx_ifq *ifq, struct zcrx_ext_stats *to)
 	rcu_read_lock();
 	list_for_each_entry_rcu(area, &ifq->area_list, list) {
 		to->buffers += area->nia.num_niovs;
-		to->free += data_race(area->free_count);
+		to->free += READ_ONCE(area->free_count);
 	}
 	rcu_read_unlock();
 }
@@ -125,7 +124,6 @@ void zcrx_stats_ifq(struct zcrx_ifq *ifq, struct zcrx_ext_stats *to)
 	for (i = 0; i < ZCRX_COPY_FAILURES; i++)
 		to->failed[i] = atomic64_read(&counters->copy_failed[i]);
 	zcrx_stats_buffers(ifq, to);
-	/* first what goes down with it, so that it is not too much */
 	held = -zcrx_stats_returned(ifq);
 	to->cqes = atomic64_read(&counters->cqes);
 	held += to->cqes;

@@ -23,7 +23,7 @@ static int queues_begin(struct run *run)
 	return failed("one more queue", flow_widen());
 }
 
-static int steer(struct run *run)
+static int move_flows(struct run *run)
 {
 	unsigned int even = chance(run, 2), odd = chance(run, 2);
 
@@ -57,11 +57,11 @@ static int act(struct run *run, struct live *live)
 	if (!chance(run, 4))
 		return areas_act(run, live);
 	if (chance(run, 2))
-		ret = steer(run);
+		ret = move_flows(run);
 	if (!ret)
 		ret = bound ? unbind_one(live) : bind_one(run, live);
 	if (!ret && chance(run, 2))
-		ret = steer(run);
+		ret = move_flows(run);
 	return ret;
 }
 

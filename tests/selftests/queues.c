@@ -104,8 +104,12 @@ static int begin(struct zc *zc, struct wire *wire, struct receiver *rx,
 }
 
 #define BEGIN(i, entry, len)						\
-	ASSERT_EQ(0, begin(&self->zc, &self->wire[i], &self->rx[i], i,	\
-			   entry, len))
+	do {								\
+		unsigned int __i = (i);					\
+									\
+		ASSERT_EQ(0, begin(&self->zc, &self->wire[__i],		\
+				   &self->rx[__i], __i, entry, len));	\
+	} while (0)
 
 static unsigned int open_ones(const struct receiver *rx, unsigned int nr)
 {
@@ -306,8 +310,12 @@ TEST_F_TIMEOUT(queues, area_is_removed, TIMEOUT)
 
 	ASSERT_EQ(0, area_open(&more, variant->kind, AREA_LEN, &failed));
 	ASSERT_EQ(0, zc_add_area(zc, &more, NULL));
-	for (i = 0; i < CONNS; i++)
+	for (i = 0; i < CONNS; i++) {
 		BEGIN(i, i, STREAM_LEN);
+		/* each queue goes on with what it has, if nobody restarts it */
+		self->rx[i].by = &self->further;
+		self->rx[i].by_every = i % 2;
+	}
 	ASSERT_EQ(0, some_more(self->rx, CONNS, 4 * MIB));
 	self->rx[0].notice = NOTICE;
 	ASSERT_EQ(0, zc_remove_area(zc, 0, NOTICE));

@@ -118,11 +118,13 @@ static int ask(struct answer *answer, __u32 rxq)
 			take_answer, answer);
 }
 
-#define EXPECT_ANSWER(rxq, answer)					\
+#define EXPECT_ANSWER(rxq, to)					\
 	do {								\
-		ASSERT_EQ(0, ask(answer, rxq));				\
-		ASSERT_EQ(1, (answer)->nr);				\
-		ASSERT_FALSE((answer)->other_len);			\
+		struct answer *__a = (to);				\
+									\
+		ASSERT_EQ(0, ask(__a, rxq));				\
+		ASSERT_EQ(1, __a->nr);					\
+		ASSERT_FALSE(__a->other_len);				\
 	} while (0)
 
 static const char * const reasons[] = {
