@@ -17,6 +17,7 @@
 #include "lib/netdev.h"
 #include "lib/pins.h"
 #include "lib/recv.h"
+#include "lib/share.h"
 #include "queue.h"
 
 #define TIMEOUT		180
@@ -382,7 +383,7 @@ TEST_F_TIMEOUT(queues, of_a_ring_that_left, TIMEOUT)
 	struct zc *zc = &self->zc;
 	struct zc_queue theirs;
 	struct zc other = {};
-	int fd;
+	int fd, gone;
 
 	ASSERT_EQ(0, zc_unbind_queue(zc, &self->further));
 	fd = zc_export(zc);
@@ -397,17 +398,23 @@ TEST_F_TIMEOUT(queues, of_a_ring_that_left, TIMEOUT)
 	other.reg.ifq.if_idx = self->ifindex;
 	other.reg.ifq.rq_entries = zc->reg.ifq.rq_entries;
 	other.region_len = zc->region_len;
+	gone = ring_note_end(&other.ring);
+	ASSERT_LE(0, gone);
 	ASSERT_EQ(0, zc_bind_queue(&other, &theirs, FURTHER_RXQ,
 				   variant->kernel_rq));
+	/* a mapping would keep the ring */
+	if (variant->kernel_rq)
+		zc_queue_forget(&theirs);
 	io_uring_queue_exit(&other.ring);
+	ASSERT_EQ(0, side_wait_gone(gone));
 
 	BEGIN(0, 1, STREAM_LEN);
-	/* memory of a ring outlives that */
 	self->rx[0].by = &theirs;
-	self->rx[0].by_every = 1;
+	self->rx[0].by_every = !variant->kernel_rq;
 	ASSERT_EQ(RECEIVE_END, receive(self->rx, UINT64_MAX));
 	EXPECT_ALL_CAME(1, STREAM_LEN);
 	EXPECT_ZERO_COPY(zc, STREAM_LEN);
+	theirs.rxq = FURTHER_RXQ;
 	ASSERT_EQ(0, zc_unbind_queue(zc, &theirs));
 }
 
