@@ -83,7 +83,6 @@ static void zcrx_show_ifq(struct seq_file *m, unsigned long id,
 	struct zcrx_usage usage = {};
 	struct zcrx_queue *queue;
 	s64 in_flight;
-	u64 invalid;
 
 	zcrx_areas_each(ifq, zcrx_area_usage, &usage);
 	/* The parts were not read at one moment. */
@@ -91,22 +90,20 @@ static void zcrx_show_ifq(struct seq_file *m, unsigned long id,
 
 	seq_printf(m, "%3lu:", id);
 	mutex_lock(&ifq->lock);
-	invalid = ifq->gone.invalid;
 	list_for_each_entry(queue, &ifq->queues, list) {
 		seq_printf(m, " if: %d rxq: %u", queue->ifindex, queue->rxq);
-		/* a statistic, read while the NAPI counts */
-		invalid += data_race(queue->rq.invalid);
 	}
 	mutex_unlock(&ifq->lock);
 
 	seq_printf(m, " buffers: %llu free: %llu held: %llu in_flight: %lld",
 		   usage.buffers, usage.free, usage.held,
 		   max(in_flight, 0LL));
-	seq_printf(m, " delivered: %lld copied: %lld cqes: %lld cq_full: %lld invalid: %llu",
+	seq_printf(m, " delivered: %lld copied: %lld cqes: %lld cq_full: %lld invalid: %lld",
 		   atomic64_read(&ifq->counters.delivered),
 		   atomic64_read(&ifq->counters.copied),
 		   atomic64_read(&ifq->counters.cqes),
-		   atomic64_read(&ifq->counters.cq_full), invalid);
+		   atomic64_read(&ifq->counters.cq_full),
+		   atomic64_read(&ifq->counters.invalid));
 	zcrx_show_copies(m, &ifq->counters);
 	seq_putc(m, '\n');
 

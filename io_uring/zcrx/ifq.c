@@ -45,6 +45,7 @@ struct zcrx_ifq *zcrx_ifq_alloc(void)
 	ifq->serial = atomic_inc_return(&serial);
 	ifq->niov_shift = PAGE_SHIFT;
 	mutex_init(&ifq->lock);
+	spin_lock_init(&ifq->shared_lock);
 	INIT_LIST_HEAD(&ifq->queues);
 	INIT_LIST_HEAD(&ifq->dmabufs);
 	INIT_LIST_HEAD(&ifq->area_list);

@@ -57,18 +57,21 @@ int zcrx_ring_show(struct zcrx_queue *queue, struct io_ring_ctx *ctx)
 	if (ret)
 		return ret;
 
+	/* memory is not looked for under a lock of all rings */
+	ret = xa_reserve(&ctx->zcrx_rings, id, GFP_KERNEL_ACCOUNT);
+	if (ret) {
+		zcrx_id_free(ctx, id);
+		return ret;
+	}
+
 	mutex_lock(&zcrx_rings_lock);
 	mutex_lock(&ctx->zcrx_lock);
-	ret = xa_err(xa_store(&ctx->zcrx_rings, id, queue, GFP_KERNEL_ACCOUNT));
+	xa_store(&ctx->zcrx_rings, id, queue, 0);
 	mutex_unlock(&ctx->zcrx_lock);
-	if (!ret) {
-		queue->map_ctx = ctx;
-		queue->map_id = id;
-	}
+	queue->map_ctx = ctx;
+	queue->map_id = id;
 	mutex_unlock(&zcrx_rings_lock);
-	if (ret)
-		zcrx_id_free(ctx, id);
-	return ret;
+	return 0;
 }
 
 /* zcrx_rings_lock is held. */

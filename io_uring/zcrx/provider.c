@@ -12,6 +12,9 @@
 
 #include "zcrx.h"
 
+/* Entries of other queues' refill rings, at a time. */
+#define ZCRX_OTHERS_ENTRIES	(4 * ZCRX_RQ_BATCH)
+
 static void zcrx_sync_for_device(struct page_pool *pp)
 {
 #if defined(CONFIG_HAS_DMA) && defined(CONFIG_DMA_NEED_SYNC)
@@ -34,8 +37,8 @@ static void zcrx_sync_for_device(struct page_pool *pp)
 }
 
 /* What nobody has, of the areas in the order that they were added. */
-static unsigned int zcrx_free_fill_pool(struct zcrx_ifq *ifq, struct page_pool *pp,
-					unsigned int max)
+static unsigned int zcrx_free_fill_pool(struct zcrx_ifq *ifq,
+					struct page_pool *pp, unsigned int max)
 {
 	unsigned int left = max;
 	struct zcrx_area *area;
@@ -54,22 +57,20 @@ static unsigned int zcrx_free_fill_pool(struct zcrx_ifq *ifq, struct page_pool *
 
 /* A program need not know which queue a buffer came by, and gives it back by the
  * ring of one whose NAPI does not run: as long as somebody looks at it before a
- * queue goes without. Returns how many came from the free lists, where those go that
- * are of other pools.
+ * queue goes without. What is of another pool gets here by way of the free lists.
+ *
+ * The driver tries again soon, so no more is looked at than a softirq has time for.
  */
-static unsigned int zcrx_others_fill_pool(struct zcrx_queue *queue,
-					  struct page_pool *pp,
-					  unsigned int max)
+static void zcrx_others_fill_pool(struct zcrx_queue *queue,
+				  struct page_pool *pp, unsigned int max)
 {
+	unsigned int left = ZCRX_OTHERS_ENTRIES;
 	struct zcrx_ifq *ifq = queue->ifq;
 	struct zcrx_queue *other;
-	unsigned int free = 0;
 
 	rcu_read_lock();
 	list_for_each_entry_rcu(other, &ifq->queues, list) {
-		u32 left = other == queue ? 0 : other->rq.nr_entries;
-
-		while (left && !pp->alloc.count) {
+		while (other != queue && left && !pp->alloc.count) {
 			u32 batch = min_t(u32, left, ZCRX_RQ_BATCH);
 
 			zcrx_rq_fill_foreign(other, pp, max, &batch);
@@ -77,11 +78,10 @@ static unsigned int zcrx_others_fill_pool(struct zcrx_queue *queue,
 				break;
 			left -= batch;
 			if (!pp->alloc.count)
-				free = zcrx_free_fill_pool(ifq, pp, max);
+				zcrx_free_fill_pool(ifq, pp, max);
 		}
 	}
 	rcu_read_unlock();
-	return free;
 }
 
 /* Called when the pool's cache and its ptr_ring are empty. What the user gave
@@ -104,8 +104,8 @@ static netmem_ref zcrx_alloc_netmems(struct page_pool *pp, gfp_t gfp)
 					   PP_ALLOC_CACHE_REFILL);
 
 	if (unlikely(!pp->alloc.count)) {
-		free = zcrx_others_fill_pool(queue, pp, PP_ALLOC_CACHE_REFILL);
-		others = pp->alloc.count - free;
+		zcrx_others_fill_pool(queue, pp, PP_ALLOC_CACHE_REFILL);
+		others = pp->alloc.count;
 	}
 
 	if (unlikely(!pp->alloc.count)) {
@@ -147,6 +147,8 @@ static int zcrx_pool_init(struct page_pool *pp)
 		pp->dma_sync_for_cpu = false;
 	}
 
+	/* time in which the interface was down is nobody's want */
+	WRITE_ONCE(queue->stats.dry_since, 0);
 	zcrx_queue_get(queue);
 	return 0;
 }

@@ -186,20 +186,25 @@ static void zcrx_queue_check_size(struct zcrx_queue *queue)
 	const struct ethtool_ops *ops = queue->netdev->ethtool_ops;
 	struct kernel_ethtool_ringparam kparam = {};
 	struct ethtool_ringparam param = {};
+	unsigned int nr = queue->ifq->nr_bound;
 	size_t niovs, descs;
 
 	ops->get_ringparam(queue->netdev, &param, &kparam, NULL);
 	niovs = zcrx_areas_niovs(queue->ifq);
-	descs = (size_t)param.rx_pending * queue->ifq->nr_bound;
+	descs = (size_t)param.rx_pending * nr;
+	/* a page_pool keeps as many again, for a queue that may be idle */
+	if (nr > 1)
+		descs *= 2;
 	if (niovs <= descs && net_ratelimit())
 		netdev_warn(queue->netdev,
-			    "zcrx: with rx queue %u there are %zu descriptors, the area has %zu buffers: it should have %zu and what the application holds\n",
-			    queue->rxq, descs, niovs, descs + 1);
+			    "zcrx: with rx queue %u the NIC may keep %zu buffers, the area has %zu: it should have more, and what the application holds\n",
+			    queue->rxq, descs, niovs);
 }
 
 /* All queues of an ifq are of one NIC, which the areas are mapped for. */
 static int zcrx_queue_check_nic(struct zcrx_queue *queue,
-				struct net_device *netdev)
+				struct net_device *netdev,
+				struct netlink_ext_ack *extack)
 {
 	struct zcrx_queue *first;
 
@@ -207,9 +212,10 @@ static int zcrx_queue_check_nic(struct zcrx_queue *queue,
 					 struct zcrx_queue, list);
 	if (!first)
 		return 0;
-	if (!first->netdev)
-		return -ENODEV;
-	return first->netdev == netdev ? 0 : -EXDEV;
+	if (first->netdev == netdev)
+		return 0;
+	NL_SET_ERR_MSG(extack, "the ifq is of another interface");
+	return first->netdev ? -EXDEV : -ENODEV;
 }
 
 /**
@@ -232,23 +238,20 @@ int zcrx_queue_open(struct zcrx_queue *queue, struct net_device *netdev,
 	int ret;
 
 	rtnl_lock();
-	ret = zcrx_queue_check_nic(queue, netdev);
-	if (ret) {
-		rtnl_unlock();
-		return ret;
-	}
+	ret = zcrx_queue_check_nic(queue, netdev, &extack);
+	if (!ret)
+		ret = netif_mp_check_rxq(netdev, rxq, &params, &extack);
+	if (ret)
+		goto out;
 	queue->rxq = rxq;
 	queue->ifindex = netdev->ifindex;
+	zcrx_rq_start(&queue->rq);
 	WRITE_ONCE(queue->netdev, netdev);
 	netdev_hold(netdev, &queue->netdev_tracker, GFP_KERNEL);
 
 	ret = netif_mp_open_rxq(netdev, rxq, &params, &extack);
 	trace_zcrx_queue(queue->ifq->serial, netdev->ifindex, rxq, "open", ret);
 	if (ret) {
-		if (net_ratelimit())
-			netdev_warn(netdev, "zcrx: cannot bind rx queue %u: %s (%d)\n",
-				    rxq, extack._msg ?: "the queue did not restart",
-				    ret);
 		netdev_put(netdev, &queue->netdev_tracker);
 		WRITE_ONCE(queue->netdev, NULL);
 	} else {
@@ -257,6 +260,11 @@ int zcrx_queue_open(struct zcrx_queue *queue, struct net_device *netdev,
 		zcrx_queues_add(queue);
 		zcrx_queue_check_size(queue);
 	}
+out:
+	if (ret && net_ratelimit())
+		netdev_warn(netdev, "zcrx: cannot bind rx queue %u: %s (%d)\n",
+			    rxq, extack._msg ?: "the queue did not restart",
+			    ret);
 	rtnl_unlock();
 	return ret;
 }

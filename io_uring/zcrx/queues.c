@@ -20,8 +20,6 @@
 #include <linux/rtnetlink.h>
 #include <linux/uaccess.h>
 
-#include <trace/events/zcrx.h>
-
 #include "zcrx.h"
 
 /**
@@ -261,17 +259,6 @@ static struct zcrx_queue *zcrx_queues_take_off(struct zcrx_ifq *ifq, u32 rxq)
 	return ERR_PTR(-ENOENT);
 }
 
-/* The ifq has what it counted. */
-static void zcrx_queues_note_gone(struct zcrx_queue *queue)
-{
-	struct zcrx_queue_stats *gone = &queue->ifq->gone;
-
-	mutex_lock(&queue->ifq->lock);
-	WRITE_ONCE(gone->returned, gone->returned + queue->rq.returned);
-	gone->invalid += queue->rq.invalid;
-	mutex_unlock(&queue->ifq->lock);
-}
-
 /**
  * zcrx_queues_unbind() - ZCRX_CTRL_UNBIND_QUEUE
  * @ifq: the ifq
@@ -306,7 +293,6 @@ int zcrx_queues_unbind(struct zcrx_ifq *ifq,
 	zcrx_rq_drain(queue, UINT_MAX);
 	/* whoever ran dry may be looking at it */
 	synchronize_rcu();
-	zcrx_queues_note_gone(queue);
 	zcrx_rq_free(&queue->rq, &queue->acct);
 	zcrx_ifq_queue_closed(ifq);
 	zcrx_queue_put(queue);

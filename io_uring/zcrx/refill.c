@@ -67,6 +67,8 @@ int zcrx_rq_entries(const struct io_ring_ctx *ctx, u32 *nr_entries)
  * @nr_entries: how many entries it has, a power of two
  * @desc: the memory it lies in
  *
+ * It may be read after zcrx_rq_start().
+ *
  * Return: 0, or a negative error of the region; -EINVAL if it is too small.
  */
 int zcrx_rq_init(struct zcrx_rq *rq, struct zcrx_account *acct,
@@ -85,9 +87,21 @@ int zcrx_rq_init(struct zcrx_rq *rq, struct zcrx_account *acct,
 	rq->head = rq->region.ptr;
 	rq->tail = rq->region.ptr + ZCRX_RQ_TAIL_OFF;
 	rq->rqes = rq->region.ptr + ZCRX_RQ_HDR_SIZE;
+	return 0;
+}
+
+/**
+ * zcrx_rq_start() - make a refill ring empty
+ * @rq: the ring, which nobody reads yet
+ *
+ * Its memory is not written to before: what is refused may be another ring's.
+ */
+void zcrx_rq_start(struct zcrx_rq *rq)
+{
 	WRITE_ONCE(*rq->head, 0);
 	WRITE_ONCE(*rq->tail, 0);
-	return 0;
+	if (rq->behind)
+		memset(rq->behind, 0, rq->behind_len);
 }
 
 void zcrx_rq_free(struct zcrx_rq *rq, struct zcrx_account *acct)
@@ -101,10 +115,12 @@ void zcrx_rq_free(struct zcrx_rq *rq, struct zcrx_account *acct)
  * @off: where user space wants it, from the start of the region
  * @size: how much
  *
- * Return: it, zeroed; -EINVAL if it is not aligned, -ERANGE if it is not behind the
- * entries or does not fit.
+ * Once for a ring; zcrx_rq_start() zeroes it.
+ *
+ * Return: it; -EINVAL if it is not aligned, -ERANGE if it is not behind the entries
+ * or does not fit.
  */
-void *zcrx_rq_behind(const struct zcrx_rq *rq, u64 off, size_t size)
+void *zcrx_rq_behind(struct zcrx_rq *rq, u64 off, size_t size)
 {
 	size_t len = rq->region.nr_pages << PAGE_SHIFT;
 
@@ -112,7 +128,9 @@ void *zcrx_rq_behind(const struct zcrx_rq *rq, u64 off, size_t size)
 		return ERR_PTR(-EINVAL);
 	if (off < zcrx_rq_size(rq->nr_entries) || off > len || len - off < size)
 		return ERR_PTR(-ERANGE);
-	return memset(rq->region.ptr + off, 0, size);
+	rq->behind = rq->region.ptr + off;
+	rq->behind_len = size;
+	return rq->behind;
 }
 
 /* The net_iov that an entry gives back, its user reference dropped. */
@@ -199,6 +217,9 @@ static unsigned int zcrx_rq_consume(struct zcrx_queue *queue,
 	rq->cached_head = head;
 	invalid = rq->invalid - invalid;
 	rq->returned += *entries - invalid;
+	atomic64_add(*entries - invalid, &queue->ifq->counters.returned);
+	if (unlikely(invalid))
+		atomic64_add(invalid, &queue->ifq->counters.invalid);
 	trace_zcrx_refill(queue->ifq->serial, queue->rxq, *entries, invalid);
 	/* (B) */
 	smp_store_release(rq->head, head);

@@ -217,8 +217,10 @@ static struct zcrx_ifq *zcrx_reg_build(struct io_ring_ctx *ctx,
 	if (ret)
 		goto err_queue;
 
-	if (zcrx_reg_nodev(reg))
+	if (zcrx_reg_nodev(reg)) {
+		zcrx_rq_start(&queue->rq);
 		zcrx_queues_add(queue);
+	}
 	return ifq;
 
 err_queue:

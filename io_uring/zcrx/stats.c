@@ -70,26 +70,15 @@ void zcrx_stats_queue(struct zcrx_queue *queue, struct zcrx_queue_stats *to)
 	};
 }
 
-/* What all refill rings have brought, those of queues that are gone as well. */
-static u64 zcrx_stats_returned(struct zcrx_ifq *ifq)
-{
-	struct zcrx_queue *queue;
-	u64 sum;
-
-	rcu_read_lock();
-	sum = READ_ONCE(ifq->gone.returned);
-	list_for_each_entry_rcu(queue, &ifq->queues, list)
-		sum += READ_ONCE(queue->rq.returned);
-	rcu_read_unlock();
-	return sum;
-}
-
+/* Of areas that the NIC gets buffers of. */
 static void zcrx_stats_buffers(struct zcrx_ifq *ifq, struct zcrx_ext_stats *to)
 {
 	struct zcrx_area *area;
 
 	rcu_read_lock();
 	list_for_each_entry_rcu(area, &ifq->area_list, list) {
+		if (!zcrx_area_receives(area))
+			continue;
 		to->buffers += area->nia.num_niovs;
 		to->free += READ_ONCE(area->free_count);
 	}
@@ -124,7 +113,7 @@ void zcrx_stats_ifq(struct zcrx_ifq *ifq, struct zcrx_ext_stats *to)
 	for (i = 0; i < ZCRX_COPY_FAILURES; i++)
 		to->failed[i] = atomic64_read(&counters->copy_failed[i]);
 	zcrx_stats_buffers(ifq, to);
-	held = -zcrx_stats_returned(ifq);
+	held = -atomic64_read(&counters->returned);
 	to->cqes = atomic64_read(&counters->cqes);
 	held += to->cqes;
 	to->held = max(held, 0LL);
@@ -150,16 +139,21 @@ void zcrx_stats_share_queue(struct zcrx_queue *queue)
 	zcrx_stats_copy(queue->shared, &stats, sizeof(stats));
 }
 
-/* The same for those of the ifq but the first two, which event.c keeps. */
+/* The same for those of the ifq but the first two, which event.c keeps. Process
+ * context.
+ */
 void zcrx_stats_share_ifq(struct zcrx_ifq *ifq)
 {
 	size_t from = sizeof(struct zcrx_stats);
 	struct zcrx_ext_stats stats;
 
+	/* of rings that look at the same time, the later one has the last word */
+	spin_lock_bh(&ifq->shared_lock);
 	static_assert(offsetof(struct zcrx_ext_stats, delivered_bytes) ==
 		      sizeof(struct zcrx_stats));
 
 	zcrx_stats_ifq(ifq, &stats);
 	zcrx_stats_copy((void *)ifq->shared + from, (void *)&stats + from,
 			offsetof(struct zcrx_ext_stats, queue) - from);
+	spin_unlock_bh(&ifq->shared_lock);
 }

@@ -156,6 +156,8 @@ struct zcrx_rq {
 	u64				invalid;	/* lock; ignored entries */
 	u64				returned;	/* lock; the others */
 	struct zcrx_region		region;
+	void				*behind;	/* used for statistics */
+	size_t				behind_len;
 };
 
 /* Where buffers for the page_pool came from; its consumer's. */
@@ -196,6 +198,8 @@ struct zcrx_counters {
 	atomic64_t		copied;		/* bytes */
 	atomic64_t		cqes;
 	atomic64_t		cq_full;	/* requests that ended so */
+	atomic64_t		returned;	/* refill entries, by any ring */
+	atomic64_t		invalid;	/* and those that were ignored */
 
 	atomic64_t		copies[ZCRX_COPY_REASONS];
 	atomic64_t		copy_bytes[ZCRX_COPY_REASONS];
@@ -226,8 +230,8 @@ struct zcrx_ifq {
 	struct list_head	queues;
 	unsigned int		nr_bound;	/* RTNL; queues that have a NIC */
 	bool			several;	/* lock; has had further queues */
-	struct zcrx_queue_stats	gone;		/* lock; those that were unbound */
-	struct zcrx_ext_stats	*shared;	/* in the first's region, or NULL */
+	spinlock_t		shared_lock;
+	struct zcrx_ext_stats	*shared;	/* shared_lock; or NULL */
 	struct list_head	notices;	/* lock; sent when it is freed */
 	struct list_head	dmabufs;	/* lock; those of the areas */
 };
@@ -402,7 +406,8 @@ int zcrx_rq_init(struct zcrx_rq *rq, struct zcrx_account *acct,
 		 u32 nr_entries, const struct io_uring_region_desc *desc);
 void zcrx_rq_tell(struct io_uring_zcrx_offsets *offsets);
 void zcrx_rq_free(struct zcrx_rq *rq, struct zcrx_account *acct);
-void *zcrx_rq_behind(const struct zcrx_rq *rq, u64 off, size_t size);
+void *zcrx_rq_behind(struct zcrx_rq *rq, u64 off, size_t size);
+void zcrx_rq_start(struct zcrx_rq *rq);
 
 /* Bytes of a refill ring with so many entries. */
 static inline size_t zcrx_rq_size(u32 nr_entries)

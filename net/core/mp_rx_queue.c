@@ -33,11 +33,25 @@ static bool netif_mp_hds_enabled(struct net_device *dev)
 	return kparam.tcp_data_split == ETHTOOL_TCP_DATA_SPLIT_ENABLED;
 }
 
-static int netif_mp_check_rxq(struct net_device *dev, unsigned int *rxq_idx,
-			      const struct pp_memory_provider_params *p,
-			      struct netlink_ext_ack *extack)
+/**
+ * netif_mp_check_rxq() - may a memory provider be installed on an RX queue?
+ * @dev: the device
+ * @rxq_idx: index of the queue
+ * @p: the provider
+ * @extack: what is missing, in words; may be NULL
+ *
+ * Called with RTNL held; the answer holds as long as it is. The driver may still
+ * refuse.
+ *
+ * Return: as netif_mp_open_rxq(), but for what the driver says.
+ */
+int netif_mp_check_rxq(struct net_device *dev, unsigned int rxq_idx,
+		       const struct pp_memory_provider_params *p,
+		       struct netlink_ext_ack *extack)
 {
 	struct netdev_rx_queue *rxq;
+
+	ASSERT_RTNL();
 
 	if (dev->reg_state != NETREG_REGISTERED) {
 		NL_SET_ERR_MSG(extack, "the device is being unregistered");
@@ -47,11 +61,11 @@ static int netif_mp_check_rxq(struct net_device *dev, unsigned int *rxq_idx,
 		NL_SET_ERR_MSG(extack, "the driver cannot restart a single queue (no queue API)");
 		return -EOPNOTSUPP;
 	}
-	if (*rxq_idx >= dev->real_num_rx_queues) {
+	if (rxq_idx >= dev->real_num_rx_queues) {
 		NL_SET_ERR_MSG(extack, "rx queue index out of range");
 		return -ERANGE;
 	}
-	*rxq_idx = array_index_nospec(*rxq_idx, dev->real_num_rx_queues);
+	rxq_idx = array_index_nospec(rxq_idx, dev->real_num_rx_queues);
 
 	if (!netif_mp_hds_enabled(dev)) {
 		NL_SET_ERR_MSG(extack, "header split is off, turn tcp-data-split on");
@@ -68,7 +82,7 @@ static int netif_mp_check_rxq(struct net_device *dev, unsigned int *rxq_idx,
 		return -EOPNOTSUPP;
 	}
 
-	rxq = __netif_get_rx_queue(dev, *rxq_idx);
+	rxq = __netif_get_rx_queue(dev, rxq_idx);
 	if (rxq->mp_params.mp_ops) {
 		NL_SET_ERR_MSG(extack, "designated queue already memory provider bound");
 		return -EEXIST;
@@ -107,10 +121,11 @@ int netif_mp_open_rxq(struct net_device *dev, unsigned int rxq_idx,
 
 	ASSERT_RTNL();
 
-	err = netif_mp_check_rxq(dev, &rxq_idx, p, extack);
+	err = netif_mp_check_rxq(dev, rxq_idx, p, extack);
 	if (err)
 		return err;
 
+	rxq_idx = array_index_nospec(rxq_idx, dev->real_num_rx_queues);
 	rxq = __netif_get_rx_queue(dev, rxq_idx);
 	rxq->mp_params = *p;
 	err = netdev_rx_queue_restart(dev, rxq_idx);

@@ -30,6 +30,7 @@
 #define REGION_LEN	(2 * PAGE)
 #define FURTHER_RXQ	FLOW_FURTHER_RXQ
 #define TURNS		20
+#define PATTERN		0x5a
 
 static int ctrl_of(int ring_fd, __u32 id, struct zcrx_ext_ctrl *ctrl)
 {
@@ -145,8 +146,9 @@ TEST_F_TIMEOUT(refused, what_is_asked_for, TIMEOUT)
 	unsigned int i;
 
 	EXPECT_GOOD();
-	for (i = 0; i < 32; i++)
+	for (i = 1; i < 32; i++)
 		EXPECT_REFUSED(-EINVAL, b->ctrl.zc_bind.flags = 1U << i);
+	EXPECT_REFUSED(-EINVAL, b->ctrl.zc_bind.stats_offset = 8);
 	for (i = 0; i < ARRAY_SIZE(self->good.ctrl.zc_bind.__resv); i++)
 		EXPECT_REFUSED(-EINVAL, b->ctrl.zc_bind.__resv[i] = 1);
 	EXPECT_REFUSED(-EINVAL, b->ctrl.zc_bind.rq_entries = 0);
@@ -174,9 +176,22 @@ TEST_F_TIMEOUT(refused, region, TIMEOUT)
 	EXPECT_GOOD();
 }
 
+/* So many bytes are as memset() left them. */
+static size_t is_pattern(const __u8 *memory)
+{
+	size_t i;
+
+	for (i = 0; i < REGION_LEN && memory[i] == PATTERN; i++)
+		;
+	return i;
+}
+
 TEST_F_TIMEOUT(refused, which_queue, TIMEOUT)
 {
-	EXPECT_REFUSED(-ENODEV, b->ctrl.zc_bind.if_idx = 0);
+	memset(self->memory, PATTERN, REGION_LEN);
+	/* what would be rounded up stays */
+	EXPECT_REFUSED(-ENODEV, b->ctrl.zc_bind.if_idx = 0,
+		       b->ctrl.zc_bind.rq_entries = ENTRIES - 1);
 	EXPECT_REFUSED(-ENODEV, b->ctrl.zc_bind.if_idx = 12345);
 	EXPECT_REFUSED(-EXDEV, b->ctrl.zc_bind.if_idx = if_nametoindex("lo"));
 	EXPECT_REFUSED(-ERANGE, b->ctrl.zc_bind.if_rxq = FURTHER_RXQ + 1);
@@ -184,7 +199,10 @@ TEST_F_TIMEOUT(refused, which_queue, TIMEOUT)
 	/* the one of the registration */
 	EXPECT_REFUSED(-EEXIST, b->ctrl.zc_bind.if_rxq = WIRE_RXQ);
 	EXPECT_EQ(QUEUE_IO_URING, queue_provider(self->ifindex, WIRE_RXQ));
+	/* it may be the refill ring of somebody else */
+	EXPECT_EQ(REGION_LEN, is_pattern(self->memory));
 	EXPECT_GOOD();
+	EXPECT_GT(REGION_LEN, is_pattern(self->memory));
 }
 
 /* Twice the same, and what is bound stays. */

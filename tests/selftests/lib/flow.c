@@ -298,5 +298,8 @@ int flow_widen(void)
 	if (nic_channels(WIRE_IF) > FLOW_FURTHER_RXQ)
 		return 0;
 	ret = nic_set_channels(WIRE_IF, FLOW_FURTHER_RXQ + 1);
+	/* igb forgets where flows go */
+	if (!ret)
+		ret = nic_steer(WIRE_IF, WIRE_RXQ);
 	return ret ? ret : nic_wait_carrier(WIRE_IF, WIRE_PATIENCE_MS);
 }

@@ -24,7 +24,7 @@ int flow_key(__u8 key[FLOW_KEY_LEN]);
 
 /*
  * Gives the NIC one queue more than the VM begins with, if it has not got it: the
- * link trains anew then. Returns 0 or -errno.
+ * link trains anew then. All flows go to WIRE_RXQ as before. Returns 0 or -errno.
  */
 #define FLOW_FURTHER_RXQ	2
 int flow_widen(void);

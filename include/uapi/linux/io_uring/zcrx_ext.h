@@ -121,9 +121,10 @@ enum zcrx_stats_failure {
 
 /**
  * struct zcrx_queue_stats - what became of a queue's buffers
- * @from_ring: buffers that the NIC's queue was given from its refill ring
+ * @from_ring: buffers that the NIC's queue was given from its refill ring. What came
+ *	from the queue before it was restarted goes to those that nobody has
  * @from_free: from those that nobody had
- * @from_others: from refill rings of other queues of the ifq
+ * @from_others: when there was neither, by way of refill rings of other queues
  * @alloc_failed: how often there was none
  * @starved_ns: for how long altogether, in nanoseconds: from the first of those to
  *	the next buffer. It goes on as the driver tries again
@@ -150,7 +151,8 @@ struct zcrx_queue_stats {
  * @delivered_bytes: bytes that were not: the NIC put them into the area
  * @cqes: completions with payload, of all rings that have the ifq
  * @cq_full: how often a request ended with ENOSPC
- * @buffers: how many buffers the areas have
+ * @buffers: how many buffers the areas have that the NIC gets some of: no fallback
+ *	area counts, nor one that leaves
  * @free: those that nobody has. The others are the NIC's, in sockets, or held
  * @held: completions whose buffers were not given back. Several may be of one buffer
  * @copies: pieces that were copied, by &enum zcrx_stats_reason
@@ -347,8 +349,8 @@ struct zcrx_ctrl_bind_queue {
  * @__resv: must be 0
  *
  * The queue is restarted: frames that are on their way are sent again by the peer.
- * What its refill ring held when the call was made is taken back; what is written to
- * it later is not, so that buffers are lost to the ifq.
+ * What its refill ring held when the call was made is taken back. What is written to
+ * it later is not read, and has to be given back by another.
  *
  * Errors, after which nothing has changed: EPERM without CAP_NET_ADMIN; EINVAL for
  * flags and reserved fields; EOPNOTSUPP for an ifq without a NIC; ENOENT if the ifq
