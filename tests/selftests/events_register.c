@@ -126,7 +126,9 @@ REFUSED(desc_half_fault, EFAULT,
 REFUSED(type_next, EINVAL, s->desc.type_mask |= 1u << __ZCRX_EVENT_TYPE_LAST);
 REFUSED(type_last, EINVAL, s->desc.type_mask = 1u << 31);
 REFUSED(flag_next, EINVAL, s->desc.flags |= 2);
-REFUSED(flag_last, EINVAL, s->desc.flags |= 1u << 31);
+REFUSED(flag_last, EINVAL, s->desc.flags |= 1u << 30);
+/* a flag of ours for statistics, without them */
+REFUSED(flag_alone, EINVAL, s->desc.flags = 1u << 31);
 REFUSED(stats_not_asked_for, EINVAL, s->desc.flags = 0);
 REFUSED(resv_first, EINVAL, s->desc.__resv[0] = 1);
 REFUSED(resv_last, EINVAL, s->desc.__resv[8] = 1ull << 63);
