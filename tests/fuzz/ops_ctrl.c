@@ -254,6 +254,9 @@ int op_bind_queue(struct prng *p)
 	struct zcrx_ctrl ctrl;
 	int ret;
 
+	/* seldom has any of them the NIC, which takes its time */
+	if (!nic_ifq(&ring) && prng_chance(p, 30))
+		op_register_nic(p);
 	begin_queue(p, &ctrl, &ring, ZCRX_CTRL_BIND_QUEUE);
 	bind = (void *)&ctrl.zc_flush;
 	*bind = (struct zcrx_ctrl_bind_queue) {
