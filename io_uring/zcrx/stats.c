@@ -147,11 +147,11 @@ void zcrx_stats_share_ifq(struct zcrx_ifq *ifq)
 	size_t from = sizeof(struct zcrx_stats);
 	struct zcrx_ext_stats stats;
 
-	/* of rings that look at the same time, the later one has the last word */
-	spin_lock_bh(&ifq->shared_lock);
 	static_assert(offsetof(struct zcrx_ext_stats, delivered_bytes) ==
 		      sizeof(struct zcrx_stats));
 
+	/* of rings that look at the same time, the later one has the last word */
+	spin_lock_bh(&ifq->shared_lock);
 	zcrx_stats_ifq(ifq, &stats);
 	zcrx_stats_copy((void *)ifq->shared + from, (void *)&stats + from,
 			offsetof(struct zcrx_ext_stats, queue) - from);

@@ -10,6 +10,8 @@
 
 #define NOTICE		0x90e0000000000000ULL
 
+size_t areas_unit = MIB;
+
 /* Which one is on its way out, or none: 0 is a token as well. */
 static bool leaving;
 static uint64_t leaves;
@@ -44,7 +46,7 @@ static int add_one(struct run *run, struct zc *zc)
 
 	if (!chance(run, 3))
 		kind = kind == AREA_USER ? AREA_HEAP : AREA_USER;
-	ret = area_open(&area, kind, (1 + chance(run, 2)) * MIB, &what);
+	ret = area_open(&area, kind, (1 + chance(run, 2)) * areas_unit, &what);
 	if (ret)
 		return failed(what, ret);
 	area.fallback = !chance(run, 8);
