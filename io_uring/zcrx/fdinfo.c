@@ -90,9 +90,8 @@ static void zcrx_show_ifq(struct seq_file *m, unsigned long id,
 
 	seq_printf(m, "%3lu:", id);
 	mutex_lock(&ifq->lock);
-	list_for_each_entry(queue, &ifq->queues, list) {
+	list_for_each_entry(queue, &ifq->queues, list)
 		seq_printf(m, " if: %d rxq: %u", queue->ifindex, queue->rxq);
-	}
 	mutex_unlock(&ifq->lock);
 
 	seq_printf(m, " buffers: %llu free: %llu held: %llu in_flight: %lld",

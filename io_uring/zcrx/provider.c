@@ -73,7 +73,7 @@ static void zcrx_others_fill_pool(struct zcrx_queue *queue,
 		while (other != queue && left && !pp->alloc.count) {
 			u32 batch = min_t(u32, left, ZCRX_RQ_BATCH);
 
-			zcrx_rq_fill_foreign(other, pp, max, &batch);
+			zcrx_rq_fill_pool(other, pp, max, &batch);
 			if (!batch)
 				break;
 			left -= batch;
@@ -92,11 +92,12 @@ static netmem_ref zcrx_alloc_netmems(struct page_pool *pp, gfp_t gfp)
 {
 	struct zcrx_queue *queue = pp->mp_priv;
 	unsigned int ring, free = 0, others = 0;
+	u32 entries = queue->rq.nr_entries;
 
 	if (WARN_ON_ONCE(pp->alloc.count))
 		return pp->alloc.cache[--pp->alloc.count];
 
-	ring = zcrx_rq_fill_pool(queue, pp, PP_ALLOC_CACHE_REFILL);
+	ring = zcrx_rq_fill_pool(queue, pp, PP_ALLOC_CACHE_REFILL, &entries);
 
 	/* A ring that gave anything keeps the free list for copies. */
 	if (!ring)

@@ -231,36 +231,16 @@ out:
 /**
  * zcrx_rq_fill_pool() - give returned buffers to a page_pool
  * @queue: the queue whose refill ring is consumed
- * @pp: a page_pool of it
+ * @pp: a page_pool of it, or of another queue of the ifq
  * @max: how many buffers the pool's cache has room for
+ * @entries: how many entries to look at, and then how many were
  *
  * Called by the pool's consumer. Buffers of other pools go home on the way.
  *
  * Return: how many buffers were put into the cache of @pp.
  */
 unsigned int zcrx_rq_fill_pool(struct zcrx_queue *queue, struct page_pool *pp,
-			       unsigned int max)
-{
-	u32 entries = queue->rq.nr_entries;
-
-	return zcrx_rq_consume(queue, pp, max, &entries);
-}
-
-/**
- * zcrx_rq_fill_foreign() - give buffers to another queue's page_pool
- * @queue: the queue whose refill ring is consumed
- * @pp: a page_pool of another queue of the ifq
- * @max: how many buffers its cache has room for
- * @entries: how many entries to look at, and then how many were
- *
- * Called by the pool's consumer. What is of other pools, as that queue's own, goes
- * to the free lists.
- *
- * Return: how many buffers were put into the cache of @pp.
- */
-unsigned int zcrx_rq_fill_foreign(struct zcrx_queue *queue,
-				  struct page_pool *pp, unsigned int max,
-				  u32 *entries)
+			       unsigned int max, u32 *entries)
 {
 	return zcrx_rq_consume(queue, pp, max, entries);
 }

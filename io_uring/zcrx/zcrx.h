@@ -231,7 +231,8 @@ struct zcrx_ifq {
 	unsigned int		nr_bound;	/* RTNL; queues that have a NIC */
 	bool			several;	/* lock; has had further queues */
 	spinlock_t		shared_lock;
-	struct zcrx_ext_stats	*shared;	/* shared_lock; or NULL */
+	/* In the first queue's region, or NULL; all but a queue's: shared_lock */
+	struct zcrx_ext_stats	*shared;
 	struct list_head	notices;	/* lock; sent when it is freed */
 	struct list_head	dmabufs;	/* lock; those of the areas */
 };
@@ -417,10 +418,7 @@ static inline size_t zcrx_rq_size(u32 nr_entries)
 }
 
 unsigned int zcrx_rq_fill_pool(struct zcrx_queue *queue, struct page_pool *pp,
-			       unsigned int max);
-unsigned int zcrx_rq_fill_foreign(struct zcrx_queue *queue,
-				  struct page_pool *pp, unsigned int max,
-				  u32 *entries);
+			       unsigned int max, u32 *entries);
 unsigned int zcrx_rq_drain(struct zcrx_queue *queue, unsigned int max);
 
 /* event.c */
