@@ -13,7 +13,6 @@
 #include "lib/caps.h"
 #include "lib/flow.h"
 #include "lib/meminfo.h"
-#include "lib/nic.h"
 #include "lib/recv.h"
 #include "zc.h"
 
@@ -172,8 +171,6 @@ int model_open(void)
 	/* a queue more, and connections by the first alone */
 	if (!ret)
 		ret = flow_widen();
-	if (!ret)
-		ret = nic_steer(WIRE_IF, WIRE_RXQ);
 	/* from here on what is pinned counts */
 	if (!ret && setrlimit(RLIMIT_MEMLOCK, &limit))
 		ret = -errno;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "fuzz.h"
+#include "lib/events.h"
 #include "lib/flow.h"
 #include "lib/query.h"
 #include "spoil.h"
@@ -277,9 +278,15 @@ int op_bind_queue(struct prng *p)
 		bind->region_ptr = bad_pointer(p);
 	if (prng_chance(p, 10))
 		bind->rq_entries = prng_odd(p);
+	if (prng_chance(p, 30)) {
+		bind->flags = ZCRX_BIND_STATS;
+		bind->stats_offset = prng_chance(p, 80) ? RQ_END(1024) :
+							  prng_odd(p);
+	}
 	if (prng_chance(p, 10)) {
 		bind->flags = prng_chance(p, 50) ? prng_odd(p) : 0;
-		bind->__resv[prng_below(p, 3)] = prng_odd(p);
+		bind->__resv[prng_below(p, sizeof(bind->__resv) / 8)] =
+			prng_odd(p);
 	}
 	ret = call(p, ring, &ctrl);
 	if (!ret && region.mmap_offset)
