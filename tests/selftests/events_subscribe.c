@@ -29,13 +29,11 @@ static struct stream stream;
 static int subscribe(struct zc *zc, struct zcrx_ctrl_subscribe sub)
 {
 	struct zcrx_ext_ctrl ctrl = {
-		.zcrx_id = zc->reg.ifq.zcrx_id,
 		.op = ZCRX_CTRL_SUBSCRIBE,
 		.zc_subscribe = sub,
 	};
 
-	return io_uring_register(zc->ring.ring_fd, IORING_REGISTER_ZCRX_CTRL,
-				 &ctrl, 0);
+	return zc_ext_ctrl(zc, &ctrl);
 }
 
 /* Without a NIC, so that it is known who takes a buffer, and when. */

@@ -17,8 +17,6 @@
 #include "lib/caps.h"
 #include "lib/flow.h"
 #include "lib/netdev.h"
-#include "lib/nic.h"
-#include "lib/nodev.h"
 #include "lib/pins.h"
 #include "lib/wire.h"
 #include "queue.h"
@@ -91,7 +89,7 @@ FIXTURE_TEARDOWN(refused)
 static int bind_it(FIXTURE_DATA(refused) *self, struct bind *b)
 {
 	b->ctrl.zc_bind.region_ptr = (uintptr_t)&b->region;
-	return ctrl_of(self->zc.ring.ring_fd, 0, &b->ctrl);
+	return zc_ext_ctrl(&self->zc, &b->ctrl);
 }
 
 /* Refused with err, with what was written as it was. */
@@ -120,7 +118,7 @@ static int unbind_with(FIXTURE_DATA(refused) *self,
 		.zc_unbind = unbind,
 	};
 
-	return ctrl_of(self->zc.ring.ring_fd, 0, &ctrl);
+	return zc_ext_ctrl(&self->zc, &ctrl);
 }
 
 static int unbind_it(FIXTURE_DATA(refused) *self, __u32 rxq)
@@ -236,7 +234,7 @@ TEST_F_TIMEOUT(refused, read_only, TIMEOUT)
 	*region = b->region;
 	b->ctrl.zc_bind.region_ptr = (uintptr_t)region;
 	ASSERT_EQ(0, mprotect(region, PAGE, PROT_READ));
-	EXPECT_EQ(-EFAULT, ctrl_of(self->zc.ring.ring_fd, 0, &b->ctrl));
+	EXPECT_EQ(-EFAULT, zc_ext_ctrl(&self->zc, &b->ctrl));
 	EXPECT_EQ(ENTRIES, b->ctrl.zc_bind.rq_entries);
 	ASSERT_EQ(0, mprotect(region, PAGE, PROT_READ | PROT_WRITE));
 	ASSERT_EQ(0, mprotect(b, PAGE, PROT_READ));
@@ -328,9 +326,8 @@ TEST_F(refused, nodev)
 
 	ASSERT_EQ(0, zc_open(&zc, &cfg));
 	b.ctrl.zc_bind.region_ptr = (uintptr_t)&b.region;
-	EXPECT_EQ(-EOPNOTSUPP, ctrl_of(zc.ring.ring_fd, 0, &b.ctrl));
-	EXPECT_EQ(-EOPNOTSUPP, ctrl_of(zc.ring.ring_fd, 0,
-				       &(struct zcrx_ext_ctrl) {
+	EXPECT_EQ(-EOPNOTSUPP, zc_ext_ctrl(&zc, &b.ctrl));
+	EXPECT_EQ(-EOPNOTSUPP, zc_ext_ctrl(&zc, &(struct zcrx_ext_ctrl) {
 		.op = ZCRX_CTRL_UNBIND_QUEUE }));
 	zc_close(&zc);
 }

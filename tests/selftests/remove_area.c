@@ -244,8 +244,7 @@ static int leave(struct zc *zc, struct zcrx_ctrl_leave leave)
 		.zc_leave = leave,
 	};
 
-	return io_uring_register(zc->ring.ring_fd, IORING_REGISTER_ZCRX_CTRL,
-				 &ctrl, 0);
+	return zc_ext_ctrl(zc, &ctrl);
 }
 
 TEST_F(refused, leaves_it_as_it_was)

@@ -15,10 +15,8 @@
 #include "kselftest_harness.h"
 
 #include "genl.h"
-#include "lib/copies.h"
 #include "lib/events.h"
 #include "lib/flow.h"
-#include "lib/held.h"
 #include "lib/netdev.h"
 #include "lib/pins.h"
 #include "lib/recv.h"
@@ -33,8 +31,6 @@
 #define STATS_AT	RQ_END(ENTRIES)
 #define REGION_LEN	(STATS_AT / PAGE * PAGE + 2 * PAGE)
 #define STREAM_LEN	(4 * MIB)
-#define SHORT_LEN	20000
-#define HELD		32
 
 static struct stream stream;
 
@@ -334,7 +330,6 @@ FIXTURE(bound)
 	struct zc zc;
 	struct wire wire;
 	struct receiver rx;
-	struct held held[HELD];
 };
 
 FIXTURE_VARIANT(bound)
@@ -478,18 +473,16 @@ TEST_F_TIMEOUT(bound, of_each_queue, TIMEOUT)
 	ASSERT_EQ(0, flow_widen());
 	ASSERT_EQ(0, flow_steer(FLOW_FURTHER_RXQ, FLOW_FURTHER_RXQ));
 
-#define BIND()	io_uring_register(zc->ring.ring_fd,			\
-				  IORING_REGISTER_ZCRX_CTRL, &ctrl, 0)
-	EXPECT_EQ(-EINVAL, BIND());
+	EXPECT_EQ(-EINVAL, zc_ext_ctrl(zc, &ctrl));
 	ctrl.zc_bind.flags = ZCRX_BIND_STATS;
 	ctrl.zc_bind.stats_offset = STATS_AT + 1;
-	EXPECT_EQ(-EINVAL, BIND());
+	EXPECT_EQ(-EINVAL, zc_ext_ctrl(zc, &ctrl));
 	ctrl.zc_bind.stats_offset = STATS_AT - 8;
-	EXPECT_EQ(-ERANGE, BIND());
+	EXPECT_EQ(-ERANGE, zc_ext_ctrl(zc, &ctrl));
 	ctrl.zc_bind.stats_offset = REGION_LEN;
-	EXPECT_EQ(-ERANGE, BIND());
+	EXPECT_EQ(-ERANGE, zc_ext_ctrl(zc, &ctrl));
 	ctrl.zc_bind.stats_offset = STATS_AT;
-	ASSERT_EQ(0, BIND());
+	ASSERT_EQ(0, zc_ext_ctrl(zc, &ctrl));
 	EXPECT_LT(0, s->from_free);
 	EXPECT_EQ(~0ULL, *behind);
 
@@ -525,7 +518,7 @@ TEST_F_TIMEOUT(bound, of_each_queue, TIMEOUT)
 	ctrl.op = ZCRX_CTRL_UNBIND_QUEUE;
 	ctrl.zc_unbind = (struct zcrx_ctrl_unbind_queue) {
 		.if_rxq = FLOW_FURTHER_RXQ };
-	ASSERT_EQ(0, BIND());
+	ASSERT_EQ(0, zc_ext_ctrl(zc, &ctrl));
 	/* nor is it any program's any more */
 	memset(region, 0, REGION_LEN);
 	EXPECT_ANSWER(WIRE_RXQ, &first);

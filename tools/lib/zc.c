@@ -117,10 +117,10 @@ static int register_ifq(struct zc *zc, const struct zc_config *cfg)
 		flags |= MAP_HUGETLB | MAP_HUGE_2MB;
 		zc->region_len = round_up(zc->region_len, HUGE);
 	}
-	zc->failed = cfg->huge_rq ?
-		     "hugetlb pages for the refill ring (vm.nr_hugepages)" :
-		     "memory for the refill ring";
 	if (!cfg->kernel_rq) {
+		zc->failed = cfg->huge_rq ?
+			     "hugetlb pages for the refill ring (vm.nr_hugepages)" :
+			     "memory for the refill ring";
 		region = zc_rq_map(zc->region_len, flags, -1, 0);
 		if (region == MAP_FAILED)
 			return -errno;

@@ -9,6 +9,8 @@
 
 #include "area.h"
 
+struct zcrx_ext_ctrl;
+
 /*
  * What a registration hands to the kernel, in one place: the three structures
  * and the memory of the refill ring. The structures point to each other, so
@@ -118,6 +120,9 @@ int zc_wait(struct zc *zc, unsigned int timeout_ms);
  * or -errno.
  */
 int zc_ctrl(const struct zc *zc, struct zcrx_ctrl *ctrl);
+
+/* The same for operations of linux/io_uring/zcrx_ext.h, for the ring's ifq. */
+int zc_ext_ctrl(const struct zc *zc, struct zcrx_ext_ctrl *ctrl);
 
 /*
  * Publishes and has the kernel take back what is in the refill ring, until

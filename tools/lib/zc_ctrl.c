@@ -12,6 +12,13 @@ int zc_ctrl(const struct zc *zc, struct zcrx_ctrl *ctrl)
 				 ctrl, 0);
 }
 
+int zc_ext_ctrl(const struct zc *zc, struct zcrx_ext_ctrl *ctrl)
+{
+	ctrl->zcrx_id = zc->reg.ifq.zcrx_id;
+	return io_uring_register(zc->ring.ring_fd, IORING_REGISTER_ZCRX_CTRL,
+				 ctrl, 0);
+}
+
 static void ctrl_init(struct zcrx_ctrl *ctrl, const struct zc *zc,
 		      enum zcrx_ctrl_op op)
 {
@@ -89,7 +96,6 @@ static int leave(struct zc *zc, enum zcrx_ext_ctrl_op op, uint64_t token,
 		 uint64_t user_data)
 {
 	struct zcrx_ext_ctrl ctrl = {
-		.zcrx_id = zc->reg.ifq.zcrx_id,
 		.op = op,
 		.zc_leave = {
 			.user_data = user_data,
@@ -98,8 +104,7 @@ static int leave(struct zc *zc, enum zcrx_ext_ctrl_op op, uint64_t token,
 		},
 	};
 
-	return io_uring_register(zc->ring.ring_fd, IORING_REGISTER_ZCRX_CTRL,
-				 &ctrl, 0);
+	return zc_ext_ctrl(zc, &ctrl);
 }
 
 int zc_remove_area(struct zc *zc, uint64_t token, uint64_t user_data)

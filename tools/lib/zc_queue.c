@@ -8,13 +8,6 @@
 #include "zc.h"
 #include "zc_rq.h"
 
-static int ext_ctrl(const struct zc *zc, struct zcrx_ext_ctrl *ctrl)
-{
-	ctrl->zcrx_id = zc->reg.ifq.zcrx_id;
-	return io_uring_register(zc->ring.ring_fd, IORING_REGISTER_ZCRX_CTRL,
-				 ctrl, 0);
-}
-
 int zc_bind_queue(struct zc *zc, struct zc_queue *queue, uint32_t rxq,
 		  bool kernel_rq)
 {
@@ -39,7 +32,7 @@ int zc_bind_queue(struct zc *zc, struct zc_queue *queue, uint32_t rxq,
 		desc.user_addr = (uintptr_t)region;
 		desc.flags = IORING_MEM_REGION_TYPE_USER;
 	}
-	ret = ext_ctrl(zc, &ctrl);
+	ret = zc_ext_ctrl(zc, &ctrl);
 	if (ret) {
 		if (region)
 			munmap(region, zc->region_len);
@@ -69,7 +62,7 @@ int zc_unbind_queue(struct zc *zc, struct zc_queue *queue)
 		.op = ZCRX_CTRL_UNBIND_QUEUE,
 		.zc_unbind.if_rxq = queue->rxq,
 	};
-	int ret = ext_ctrl(zc, &ctrl);
+	int ret = zc_ext_ctrl(zc, &ctrl);
 
 	if (!ret)
 		zc_queue_forget(queue);
