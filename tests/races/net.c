@@ -6,22 +6,12 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "lib/text.h"
 #include "peer.h"
 #include "race.h"
 
 #define IPV4	"/proc/sys/net/ipv4/"
 #define IPV6	"/proc/sys/net/ipv6/"
-
-static int write_sysctl(const char *path, const char *value)
-{
-	FILE *f = fopen(path, "we");
-	int ret;
-
-	if (!f)
-		return -errno;
-	ret = fputs(value, f) < 0;
-	return fclose(f) || ret ? -EIO : 0;
-}
 
 /*
  * With the link the neighbours go, and the first question of a link that is up
@@ -44,7 +34,7 @@ int tune(void)
 	int ret;
 
 	for (i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
-		ret = write_sysctl(settings[i].path, settings[i].value);
+		ret = write_text(settings[i].path, settings[i].value);
 		if (ret)
 			return failed(settings[i].path, ret);
 	}
@@ -53,7 +43,7 @@ int tune(void)
 
 int set_patience(const char *rto_min_us)
 {
-	return write_sysctl(IPV4 "tcp_rto_min_us", rto_min_us);
+	return write_text(IPV4 "tcp_rto_min_us", rto_min_us);
 }
 
 static int set_in_peer(void *rto_min_us)
@@ -61,7 +51,7 @@ static int set_in_peer(void *rto_min_us)
 	int ret = set_patience(rto_min_us);
 
 	if (!ret)
-		ret = write_sysctl(IPV4 "tcp_thin_linear_timeouts", "1\n");
+		ret = write_text(IPV4 "tcp_thin_linear_timeouts", "1\n");
 	return ret ? 1 : 0;
 }
 

@@ -133,8 +133,9 @@ int lasting_act(struct run *run, int (*act)(struct run *run, struct live *live))
  * a round: lasting_end() for one.
  */
 int areas_act(struct run *run, struct live *live);
+int areas_after(struct run *run, struct live *live);
+
 /* The smallest area that it adds, which may be all there is. */
 extern size_t areas_unit;
-int areas_after(struct run *run, struct live *live);
 
 #endif /* RACES_RACE_H */

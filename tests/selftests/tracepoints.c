@@ -4,7 +4,6 @@
  * counters say.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +18,7 @@
 #include "lib/netdev.h"
 #include "lib/pins.h"
 #include "lib/recv.h"
+#include "lib/text.h"
 #include "queue.h"
 #include "tcp.h"
 
@@ -35,15 +35,9 @@ static struct stream stream;
 static int write_to(const char *name, const char *value)
 {
 	char path[128];
-	int fd, ret;
 
 	snprintf(path, sizeof(path), TRACEFS "%s", name);
-	fd = open(path, O_WRONLY | O_TRUNC);
-	if (fd < 0)
-		return -errno;
-	ret = write(fd, value, strlen(value)) < 0 ? -errno : 0;
-	close(fd);
-	return ret;
+	return write_text(path, value);
 }
 
 static int trace_begin(void)

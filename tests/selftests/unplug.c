@@ -160,8 +160,8 @@ TEST_F_TIMEOUT(unplug, closed_without_nic, TIMEOUT)
 }
 
 /*
- * With two queues bound, and connections by both. The ring can let go of the further
- * one, and gets none of a NIC that is not its.
+ * With two queues bound, and the connection by the further one. The ring can let go of
+ * that, and gets none of the NIC that came after.
  */
 TEST_F_TIMEOUT(unplug, both_queues, TIMEOUT)
 {

@@ -14,6 +14,7 @@
 #include "fault.h"
 #include "left.h"
 #include "lib/pins.h"
+#include "lib/text.h"
 #include "lib/wire.h"
 
 /* A walk that is longer is one that does not end. */
@@ -26,19 +27,6 @@
 #define MEMORY_MISSES	3
 
 static int dev = -1, nth_fd = -1;
-
-static int write_text(const char *path, const char *text)
-{
-	FILE *f = fopen(path, "we");
-	int ret = 0;
-
-	if (!f)
-		return -errno;
-	fputs(text, f);
-	if (fclose(f))
-		ret = -errno;
-	return ret;
-}
 
 /* All allocations may fail, whatever they may do to avoid it. */
 static int allow_all(void)
