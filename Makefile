@@ -74,7 +74,7 @@ CPPFLAGS := -D_GNU_SOURCE -I$(B)/liburing/src/include \
 	-isystem $(B)/headers/include
 TEST_CPPFLAGS := $(CPPFLAGS) -Itools/lib \
 	-isystem $(B)/linux/tools/testing/selftests -Itests/selftests
-LDLIBS := $(B)/liburing/src/liburing.a -pthread
+LDLIBS := $(B)/liburing/src/liburing-zcrx.a $(B)/liburing/src/liburing.a -pthread
 
 tools := $(patsubst tools/%.c,$(B)/tools/%,$(wildcard tools/*.c))
 tests := $(patsubst tests/selftests/%.c,$(B)/tests/%, \

@@ -1,0 +1,385 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * liburing-zcrx with a NIC: further queues, areas that come and go under traffic, and
+ * dma-bufs that no copy can go to. What it does without one liburing's own suite
+ * tests.
+ */
+#include <fcntl.h>
+#include <liburing-zcrx.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
+
+#include "kselftest_harness.h"
+
+#include "../kernel/zcrx_blind.h"
+#include "lib/flow.h"
+#include "lib/netdev.h"
+#include "lib/pins.h"
+#include "lib/senders.h"
+#include "queue.h"
+
+#define TIMEOUT		180
+#define MIB		(1024 * 1024ULL)
+#define AREA_LEN	(8 * MIB)
+#define FALLBACK_LEN	(64 * 1024)
+#define STREAM_LEN	(8 * MIB)
+#define GONE_DATA	0x90e
+#define CONNS		4
+#define FIRST_RXQ	WIRE_RXQ
+#define FURTHER_RXQ	FLOW_FURTHER_RXQ
+
+static struct stream stream;
+
+/* A connection, and how far it was received */
+struct flow {
+	struct wire wire;
+	__u64 bytes;
+	bool ended;
+	int result;	/* URING_ZCRX_END, or why it went wrong */
+};
+
+FIXTURE(zcrx_lib)
+{
+	unsigned int ifindex;
+	long pins;
+	struct area area;
+	struct uring_zcrx *zc;
+	struct flow flows[CONNS];
+	bool gone;
+};
+
+FIXTURE_VARIANT(zcrx_lib)
+{
+	enum area_kind kind;
+};
+
+FIXTURE_VARIANT_ADD(zcrx_lib, user) { AREA_USER };
+FIXTURE_VARIANT_ADD(zcrx_lib, udmabuf) { AREA_UDMABUF };
+
+/* The area as the library wants it. */
+static struct uring_zcrx_mem mem_of(const struct area *area)
+{
+	return (struct uring_zcrx_mem) {
+		.kind = area->dmabuf_fd < 0 ? URING_ZCRX_MEM_USER :
+					      URING_ZCRX_MEM_DMABUF,
+		.addr = area->base,
+		.len = area->len,
+		.dmabuf_fd = area->dmabuf_fd,
+	};
+}
+
+FIXTURE_SETUP(zcrx_lib)
+{
+	struct uring_zcrx_config cfg = {
+		.flags = URING_ZCRX_STATS,
+		.if_rxq = FIRST_RXQ,
+	};
+	const char *failed;
+
+	self->ifindex = if_nametoindex(WIRE_IF);
+	ASSERT_EQ(0, netdev_wait_no_pools(self->ifindex, WIRE_PATIENCE_MS));
+	self->pins = pins_now();
+	ASSERT_EQ(0, flow_widen());
+	ASSERT_EQ(0, flow_steer(FIRST_RXQ, FURTHER_RXQ));
+	stream_init(&stream, 17);
+	ASSERT_EQ(0, area_open(&self->area, variant->kind, AREA_LEN, &failed));
+	cfg.if_idx = self->ifindex;
+	cfg.mem = mem_of(&self->area);
+	ASSERT_EQ(0, uring_zcrx_open(&self->zc, &cfg));
+}
+
+FIXTURE_TEARDOWN(zcrx_lib)
+{
+	uring_zcrx_close(self->zc);
+	area_close(&self->area);
+	EXPECT_EQ(0, queue_wait_free(self->ifindex, FIRST_RXQ,
+				     WIRE_PATIENCE_MS));
+	EXPECT_EQ(0, queue_wait_free(self->ifindex, FURTHER_RXQ,
+				     WIRE_PATIENCE_MS));
+	EXPECT_EQ(0, netdev_wait_no_pools(self->ifindex, WIRE_PATIENCE_MS));
+	EXPECT_EQ(self->pins, pins_wait(self->pins, WIRE_PATIENCE_MS));
+}
+
+static int arm(struct uring_zcrx *zc, const struct flow *flow, __u64 id)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(uring_zcrx_ring(zc));
+
+	if (!sqe)
+		return -EAGAIN;
+	uring_zcrx_prep_recv(zc, sqe, flow->wire.sock, 0);
+	io_uring_sqe_set_data64(sqe, id);
+	return 0;
+}
+
+static int take(struct flow *flow, struct uring_zcrx_buf *buf)
+{
+	size_t bad;
+
+	if (!stream_check(&stream, flow->bytes, buf->data, buf->len, &bad)) {
+		fprintf(stderr, "# wrong byte at %llu of the stream\n",
+			(unsigned long long)(flow->bytes + bad));
+		return -EILSEQ;
+	}
+	flow->bytes += buf->len;
+	uring_zcrx_put(buf);
+	return 0;
+}
+
+/* What a completion asks for. Returns 0 or -errno. */
+static int completion(struct uring_zcrx *zc, struct flow *flows, bool *gone,
+		      const struct io_uring_cqe *cqe)
+{
+	struct flow *flow = &flows[cqe->user_data % CONNS];
+	struct uring_zcrx_buf buf;
+	int next = uring_zcrx_next(zc, cqe, &buf);
+	int ret;
+
+	switch (next) {
+	case URING_ZCRX_DATA:
+		return take(flow, &buf);
+	case URING_ZCRX_GONE:
+		*gone = true;
+		return 0;
+	case URING_ZCRX_FLUSH_REARM:
+		ret = uring_zcrx_flush(zc);
+		if (ret < 0)
+			return ret;
+		/* fall through */
+	case URING_ZCRX_REARM:
+		return arm(zc, flow, cqe->user_data);
+	default:
+		flow->ended = true;
+		flow->result = next;
+		return 0;
+	}
+}
+
+static int round_of(struct uring_zcrx *zc, struct flow *flows, bool *gone)
+{
+	struct __kernel_timespec ts = { .tv_sec = WIRE_PATIENCE_MS / 1000 };
+	struct io_uring *ring = uring_zcrx_ring(zc);
+	struct io_uring_cqe *cqe;
+	unsigned int head, seen = 0;
+	int ret = uring_zcrx_wait(zc, &ts);
+
+	if (ret)
+		return ret;
+	io_uring_for_each_cqe(ring, head, cqe) {
+		seen++;
+		ret = completion(zc, flows, gone, cqe);
+		if (ret)
+			break;
+	}
+	io_uring_cq_advance(ring, seen);
+	return ret;
+}
+
+static __u64 bytes_of(const struct flow *flows)
+{
+	__u64 sum = 0;
+	int i;
+
+	for (i = 0; i < CONNS; i++)
+		sum += flows[i].bytes;
+	return sum;
+}
+
+/* So many bytes more, or until all have ended. Returns 0 or -errno. */
+static int some_more(struct uring_zcrx *zc, struct flow *flows, bool *gone,
+		     __u64 bytes)
+{
+	__u64 until = bytes_of(flows) + bytes;
+	int ret = 0, open, i;
+
+	do {
+		ret = round_of(zc, flows, gone);
+		for (i = 0, open = 0; i < CONNS; i++)
+			open += !flows[i].ended;
+	} while (!ret && open && bytes_of(flows) < until);
+	return ret;
+}
+
+#define SOME_MORE(bytes)						\
+	ASSERT_EQ(0, some_more(self->zc, self->flows, &self->gone, bytes))
+
+#define BEGIN_ALL()							\
+	do {								\
+		unsigned int __i;					\
+									\
+		for (__i = 0; __i < CONNS; __i++) {			\
+			ASSERT_EQ(0, flow_open(&self->flows[__i].wire,	\
+					       __i / 2 ? WIRE_V6 : WIRE_V4, \
+					       __i, &stream, STREAM_LEN, \
+					       false));			\
+			ASSERT_EQ(0, arm(self->zc, &self->flows[__i],	\
+					 __i));				\
+		}							\
+	} while (0)
+
+#define EXPECT_ALL_CAME()						\
+	do {								\
+		unsigned int __i;					\
+									\
+		for (__i = 0; __i < CONNS; __i++) {			\
+			EXPECT_EQ(URING_ZCRX_END,			\
+				  self->flows[__i].result);		\
+			EXPECT_EQ(STREAM_LEN, self->flows[__i].bytes);	\
+			EXPECT_EQ(0, wire_close(&self->flows[__i].wire)); \
+		}							\
+	} while (0)
+
+/* Two queues, two rings, and buffers by either. */
+TEST_F_TIMEOUT(zcrx_lib, further_queue, TIMEOUT)
+{
+	const volatile struct zcrx_queue_stats *first, *further;
+	const volatile struct zcrx_ext_stats *stats;
+	struct uring_zcrx_info info;
+
+	ASSERT_EQ(0, uring_zcrx_bind_queue(self->zc, FURTHER_RXQ, 0,
+					   URING_ZCRX_STATS));
+	EXPECT_EQ(-EEXIST, uring_zcrx_bind_queue(self->zc, FURTHER_RXQ, 0, 0));
+	EXPECT_EQ(-ERANGE, uring_zcrx_bind_queue(self->zc, 99, 0, 0));
+	EXPECT_EQ(QUEUE_IO_URING, queue_provider(self->ifindex, FURTHER_RXQ));
+	stats = uring_zcrx_ext_stats(self->zc);
+	first = uring_zcrx_queue_stats(self->zc, FIRST_RXQ);
+	further = uring_zcrx_queue_stats(self->zc, FURTHER_RXQ);
+	ASSERT_NE(NULL, stats);
+	ASSERT_EQ(&stats->queue, first);
+	ASSERT_NE(NULL, further);
+
+	BEGIN_ALL();
+	SOME_MORE(UINT64_MAX / 2);
+	EXPECT_ALL_CAME();
+	EXPECT_EQ(CONNS * STREAM_LEN, stats->delivered_bytes);
+	EXPECT_EQ(0, stats->copy_bytes);
+	EXPECT_LT(0, uring_zcrx_flush(self->zc));
+	uring_zcrx_info(self->zc, &info);
+	EXPECT_EQ(0, info.held);
+	EXPECT_EQ(0, info.pending);
+	/* what was put went to both rings in turn, and each was read */
+	EXPECT_LT(0, first->from_ring);
+	EXPECT_LT(0, further->from_ring);
+	EXPECT_EQ(0, first->invalid);
+	EXPECT_EQ(0, further->invalid);
+
+	EXPECT_EQ(-EBUSY, uring_zcrx_unbind_queue(self->zc, FIRST_RXQ));
+	EXPECT_EQ(0, uring_zcrx_unbind_queue(self->zc, FURTHER_RXQ));
+	EXPECT_EQ(-ENOENT, uring_zcrx_unbind_queue(self->zc, FURTHER_RXQ));
+	EXPECT_EQ(NULL, uring_zcrx_queue_stats(self->zc, FURTHER_RXQ));
+}
+
+/* Unbound and bound again while buffers are out, with a fallback to copy to. */
+TEST_F_TIMEOUT(zcrx_lib, comes_and_goes, TIMEOUT)
+{
+	struct uring_zcrx_mem fallback = {
+		.flags = URING_ZCRX_MEM_FALLBACK,
+		.len = FALLBACK_LEN,
+	};
+	const volatile struct zcrx_ext_stats *stats;
+	int i;
+
+	stats = uring_zcrx_ext_stats(self->zc);
+	ASSERT_NE(NULL, stats);
+	ASSERT_EQ(1, uring_zcrx_add_area(self->zc, &fallback));
+	ASSERT_EQ(0, uring_zcrx_bind_queue(self->zc, FURTHER_RXQ, 64, 0));
+	EXPECT_EQ(NULL, uring_zcrx_queue_stats(self->zc, FURTHER_RXQ));
+	BEGIN_ALL();
+	for (i = 0; i < 3; i++) {
+		SOME_MORE(2 * MIB);
+		ASSERT_EQ(0, uring_zcrx_unbind_queue(self->zc, FURTHER_RXQ));
+		SOME_MORE(2 * MIB);
+		ASSERT_EQ(0, uring_zcrx_bind_queue(self->zc, FURTHER_RXQ, 64,
+						   0));
+	}
+	SOME_MORE(UINT64_MAX / 2);
+	EXPECT_ALL_CAME();
+	EXPECT_EQ(CONNS * STREAM_LEN,
+		  stats->delivered_bytes + stats->copy_bytes);
+	EXPECT_LT(0, stats->bytes[ZCRX_STATS_QUEUE]);
+	/* the fallback is none of the NIC's */
+	EXPECT_EQ(AREA_LEN / 4096, stats->buffers);
+}
+
+/* The first area goes under traffic, for another one of the other kind. */
+TEST_F_TIMEOUT(zcrx_lib, areas, TIMEOUT)
+{
+	struct uring_zcrx_mem more = { .len = AREA_LEN };
+	struct uring_zcrx_info info;
+
+	ASSERT_EQ(0, flow_steer(FIRST_RXQ, FIRST_RXQ));
+	BEGIN_ALL();
+	SOME_MORE(4 * MIB);
+	ASSERT_EQ(1, uring_zcrx_add_area(self->zc, &more));
+	SOME_MORE(4 * MIB);
+	ASSERT_EQ(0, uring_zcrx_remove_area(self->zc, 0, GONE_DATA));
+	SOME_MORE(UINT64_MAX / 2);
+	EXPECT_ALL_CAME();
+	EXPECT_LE(0, uring_zcrx_flush(self->zc));
+	if (!self->gone)
+		ASSERT_EQ(0, round_of(self->zc, self->flows, &self->gone));
+	EXPECT_TRUE(self->gone);
+	uring_zcrx_info(self->zc, &info);
+	EXPECT_EQ(1, info.nr_areas);
+	EXPECT_EQ(AREA_LEN / 4096, info.nr_bufs);
+	EXPECT_EQ(CONNS * STREAM_LEN,
+		  uring_zcrx_ext_stats(self->zc)->delivered_bytes);
+}
+
+/*
+ * A dma-buf that no CPU gets into: a request that wants to copy fails and is not to be
+ * tried again, until there is an area that takes copies.
+ */
+TEST(no_access)
+{
+	struct uring_zcrx_mem fallback = {
+		.flags = URING_ZCRX_MEM_FALLBACK,
+		.len = FALLBACK_LEN,
+	};
+	struct uring_zcrx_config cfg = {
+		.if_idx = if_nametoindex(WIRE_IF),
+		.if_rxq = FIRST_RXQ,
+		.mem = {
+			.kind = URING_ZCRX_MEM_DMABUF,
+			.len = AREA_LEN,
+		},
+	};
+	struct flow flows[CONNS] = { };
+	__u64 size = AREA_LEN;
+	struct uring_zcrx *zc;
+	bool gone = false;
+	int blind;
+
+	stream_init(&stream, 18);
+	ASSERT_EQ(0, system("modprobe zcrx_blind"));
+	blind = open("/dev/" ZCRX_BLIND_DEV, O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, blind);
+	cfg.mem.dmabuf_fd = ioctl(blind, ZCRX_BLIND_CREATE, &size);
+	ASSERT_LE(0, cfg.mem.dmabuf_fd);
+	ASSERT_EQ(0, queue_wait_free(cfg.if_idx, FIRST_RXQ, WIRE_PATIENCE_MS));
+	ASSERT_EQ(0, uring_zcrx_open(&zc, &cfg));
+	close(cfg.mem.dmabuf_fd);
+	EXPECT_EQ(NULL, uring_zcrx_area(zc, 0, NULL));
+	/* it was not asked for, although the library looks at it */
+	EXPECT_EQ(NULL, uring_zcrx_ext_stats(zc));
+
+	ASSERT_EQ(0, wire_open_with(&flows[0].wire, LOOPBACK_V4, &stream, MIB,
+				    false, send_over_loopback));
+	ASSERT_EQ(0, arm(zc, &flows[0], 0));
+	while (!flows[0].ended)
+		ASSERT_EQ(0, round_of(zc, flows, &gone));
+	EXPECT_EQ(-ENOMEM, flows[0].result);
+	EXPECT_EQ(0, flows[0].bytes);
+
+	ASSERT_EQ(1, uring_zcrx_add_area(zc, &fallback));
+	flows[0].ended = false;
+	ASSERT_EQ(0, arm(zc, &flows[0], 0));
+	while (!flows[0].ended)
+		ASSERT_EQ(0, round_of(zc, flows, &gone));
+	EXPECT_EQ(URING_ZCRX_END, flows[0].result);
+	EXPECT_EQ(MIB, flows[0].bytes);
+	EXPECT_EQ(0, wire_close(&flows[0].wire));
+	uring_zcrx_close(zc);
+	close(blind);
+}
+
+TEST_HARNESS_MAIN
