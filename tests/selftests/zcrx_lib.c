@@ -326,6 +326,81 @@ TEST_F_TIMEOUT(zcrx_lib, areas, TIMEOUT)
 }
 
 /*
+ * A ring that imports and binds a queue of its own gives back by that one alone, until
+ * another ring unbinds it: then what it gave back meanwhile is not lost.
+ */
+TEST(importer)
+{
+	struct uring_zcrx_config cfg = {
+		.if_idx = if_nametoindex(WIRE_IF),
+		.if_rxq = FIRST_RXQ,
+		.flags = URING_ZCRX_SHARED | URING_ZCRX_STATS,
+		.mem.len = AREA_LEN,
+	}, none = { };
+	const volatile struct zcrx_queue_stats *further;
+	struct flow flows[CONNS] = { };
+	struct uring_zcrx_share share;
+	struct uring_zcrx *zc, *other;
+	struct uring_zcrx_info info;
+	bool gone = false;
+	void *area;
+	int i;
+
+	stream_init(&stream, 19);
+	ASSERT_EQ(0, queue_wait_free(cfg.if_idx, FIRST_RXQ, WIRE_PATIENCE_MS));
+	ASSERT_EQ(0, flow_widen());
+	ASSERT_EQ(0, flow_steer(FIRST_RXQ, FURTHER_RXQ));
+	ASSERT_EQ(0, uring_zcrx_open(&zc, &cfg));
+	ASSERT_EQ(0, uring_zcrx_export(zc, &share));
+	area = uring_zcrx_area(zc, 0, NULL);
+	ASSERT_EQ(0, uring_zcrx_import(&other, &none, &share, &area));
+	close(share.fd);
+	ASSERT_EQ(0, uring_zcrx_bind_queue(other, FURTHER_RXQ, 0,
+					   URING_ZCRX_STATS));
+	further = uring_zcrx_queue_stats(other, FURTHER_RXQ);
+	ASSERT_NE(NULL, further);
+
+	for (i = 0; i < CONNS; i++) {
+		ASSERT_EQ(0, flow_open(&flows[i].wire, WIRE_V4, 1, &stream,
+				       STREAM_LEN, false));
+		ASSERT_EQ(0, arm(other, &flows[i], i));
+	}
+	ASSERT_EQ(0, some_more(other, flows, &gone, 16 * MIB));
+	EXPECT_LT(0, further->from_ring);
+	/* nothing is in the ring that they share */
+	EXPECT_EQ(0, uring_zcrx_flush(zc));
+
+	/* from here on what comes is copied; nobody reads that ring any more */
+	ASSERT_EQ(0, uring_zcrx_unbind_queue(zc, FURTHER_RXQ));
+	ASSERT_EQ(0, some_more(other, flows, &gone, 2 * MIB));
+	EXPECT_EQ(0, uring_zcrx_publish(other));
+	EXPECT_EQ(-ENOENT, uring_zcrx_unbind_queue(other, FURTHER_RXQ));
+	EXPECT_EQ(NULL, uring_zcrx_queue_stats(other, FURTHER_RXQ));
+	uring_zcrx_info(other, &info);
+	EXPECT_LT(0, info.pending);
+	ASSERT_EQ(0, some_more(other, flows, &gone, UINT64_MAX / 2));
+	for (i = 0; i < CONNS; i++) {
+		EXPECT_EQ(URING_ZCRX_END, flows[i].result);
+		EXPECT_EQ(STREAM_LEN, flows[i].bytes);
+		EXPECT_EQ(0, wire_close(&flows[i].wire));
+	}
+	EXPECT_LE(0, uring_zcrx_flush(other));
+	/* one look at a socket more, of three segments, and the count is as of then */
+	ASSERT_EQ(0, flow_open(&flows[0].wire, WIRE_V4, 0, &stream, 4096,
+			       false));
+	flows[0].bytes = 0;
+	flows[0].ended = false;
+	ASSERT_EQ(0, arm(other, &flows[0], 0));
+	ASSERT_EQ(0, some_more(other, flows, &gone, UINT64_MAX / 2));
+	EXPECT_EQ(0, wire_close(&flows[0].wire));
+	EXPECT_GE(3, uring_zcrx_ext_stats(zc)->held);
+	EXPECT_EQ(0, uring_zcrx_ext_stats(zc)->queue.invalid);
+	uring_zcrx_close(other);
+	uring_zcrx_close(zc);
+	EXPECT_EQ(0, queue_wait_free(cfg.if_idx, FIRST_RXQ, WIRE_PATIENCE_MS));
+}
+
+/*
  * A dma-buf that no CPU gets into: a request that wants to copy fails and is not to be
  * tried again, until there is an area that takes copies.
  */
