@@ -19,18 +19,34 @@
 /* From the wire, so headers and acknowledgments are in it. */
 #define AFTER		(64 * KIB)
 #define RCVBUF		(512 * 1024)
-/* Three segments at most are on their way, see nic.c. */
-#define THIN		(3 * 1448)
+/* So many segments at most are on their way, see nic.c. */
+#define THIN		3
 
 static struct live live;
 static bool is_open;
 static __u64 noted;	/* bytes of it that the run knows of */
 static unsigned int rounds_left;
 
+/*
+ * Segments as the peer has them. A window that is smaller than one lets the peer send
+ * no more than what it probes the window with, five times a second.
+ */
+static int make_thin(int sock)
+{
+	int mss, window;
+	socklen_t len = sizeof(mss);
+
+	if (getsockopt(sock, IPPROTO_TCP, TCP_MAXSEG, &mss, &len))
+		return -errno;
+	window = THIN * mss;
+	return setsockopt(sock, IPPROTO_TCP, TCP_WINDOW_CLAMP, &window,
+			  sizeof(window)) ? -errno : 0;
+}
+
 struct live *lasting_begin(struct run *run, int *ret)
 {
 	enum area_kind kind;
-	int rcvbuf = RCVBUF, thin = THIN;
+	int rcvbuf = RCVBUF;
 	const char *addr;
 
 	*ret = 0;
@@ -45,12 +61,11 @@ struct live *lasting_begin(struct run *run, int *ret)
 	/* little that waits, so that rounds are short */
 	setsockopt(live.wire.sock, SOL_SOCKET, SO_RCVBUF, &rcvbuf,
 		   sizeof(rcvbuf));
-	if (chance(run, 4))
-		setsockopt(live.wire.sock, IPPROTO_TCP, TCP_WINDOW_CLAMP, &thin,
-			   sizeof(thin));
 	noted = 0;
 	is_open = true;
-	return &live;
+	if (chance(run, 4))
+		*ret = failed("a thin stream", make_thin(live.wire.sock));
+	return *ret ? NULL : &live;
 }
 
 static long from_wire(void)
