@@ -27,6 +27,7 @@ help:
 	@echo 'make bench-profile  which functions it is that cost'
 	@echo 'make bench-registration  what it costs to register an area'
 	@echo 'make bench-scale  whether the size of the area or connections matter'
+	@echo 'make bench-contention  whether two queues wait for each other'
 	@echo 'make shell     a prompt in a VM'
 	@echo "make vm RUN='COMMAND'  a command in a VM (see tests/vm/run --help;"
 	@echo '               its options go into VM_OPTIONS)'
@@ -50,11 +51,12 @@ overlay: source
 config-base := tests/vm/kernel-base.config
 config-debug := $(config-base) tests/vm/kernel-debug.config
 config-kcsan := $(config-base) tests/vm/kernel-kcsan.config
+config-lockstat := $(config-base) tests/vm/kernel-lockstat.config
 config-stock := $(config-base) tests/vm/kernel-stock.config
 
-.PHONY: kernel kernel-base kernel-debug kernel-kcsan kernel-stock
+.PHONY: kernel kernel-base kernel-debug kernel-kcsan kernel-lockstat kernel-stock
 kernel: kernel-base $(B)/vm/base.cpio
-kernel-base kernel-debug kernel-kcsan: kernel-%: overlay
+kernel-base kernel-debug kernel-kcsan kernel-lockstat: kernel-%: overlay
 	@scripts/kernel-config $(CURDIR)/$(B)/$@ $(config-$*)
 	@scripts/kernel-build $(CURDIR)/$(B)/$@
 kernel-stock: source
@@ -201,6 +203,7 @@ run: kernel userland
 # What a received byte costs: a table, and in build/bench CSV and a plot
 #
 .PHONY: bench bench-check bench-profile bench-registration bench-scale
+.PHONY: bench-contention
 bench: kernel userland
 	@scripts/host-tools gnuplot-nox
 	@bench/run $(if $(WALL),--wall) $(ROUNDS) $(MIB)
@@ -212,6 +215,8 @@ bench-registration: kernel userland
 	@bench/registration $(SIZES)
 bench-scale: kernel userland
 	@bench/scale
+bench-contention: kernel kernel-lockstat userland
+	@bench/contention
 
 #
 # Development
