@@ -142,9 +142,7 @@ static int completion(struct uring_zcrx *zc, struct flow *flows, bool *gone,
 		return 0;
 	case URING_ZCRX_FLUSH_REARM:
 		ret = uring_zcrx_flush(zc);
-		if (ret < 0)
-			return ret;
-		/* fall through */
+		return ret < 0 ? ret : arm(zc, flow, cqe->user_data);
 	case URING_ZCRX_REARM:
 		return arm(zc, flow, cqe->user_data);
 	default:
