@@ -8,17 +8,16 @@
  *
  * The second thread imports what the first has opened, and binds its queue itself.
  */
-#include <fcntl.h>
 #include <liburing-zcrx.h>
 #include <net/if.h>
 #include <pthread.h>
 #include <sched.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/flow.h"
+#include "lib/text.h"
 
 #define MIB		(1024 * 1024ULL)
 #define AREA_LEN	(16 * MIB)
@@ -38,7 +37,6 @@ struct side {
 	struct wire wire[CONNS];
 	uint64_t bytes[CONNS];
 	unsigned int open;
-	uint64_t rearms;
 	uint64_t from_ring;
 };
 
@@ -54,16 +52,10 @@ static void check(const char *what, int ret)
 		die(what, ret);
 }
 
-static void set(const char *path, const char *text)
+static void count(const char *on)
 {
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	if (fd < 0 || write(fd, text, strlen(text)) < 0) {
-		fprintf(stderr, "queues: %s: %s; it takes make kernel-lockstat\n",
-			path, strerror(errno));
-		exit(1);
-	}
-	close(fd);
+	check("lock_stat, which takes make kernel-lockstat",
+	      write_text("/proc/sys/kernel/lock_stat", on));
 }
 
 static void arm(struct side *side, unsigned int conn)
@@ -92,7 +84,6 @@ static void completion(struct side *side, const struct io_uring_cqe *cqe)
 		uring_zcrx_put(&buf);
 		break;
 	case URING_ZCRX_REARM:
-		side->rearms++;
 		arm(side, conn);
 		break;
 	case URING_ZCRX_END:
@@ -211,11 +202,11 @@ int main(int argc, char **argv)
 	pthread_barrier_wait(&step);	/* opened */
 	pthread_barrier_wait(&step);	/* and bound */
 	connect_all(sides);
-	set("/proc/lock_stat", "0");
-	set("/proc/sys/kernel/lock_stat", "1");
+	check("to begin to count", write_text("/proc/lock_stat", "0"));
+	count("1");
 	pthread_barrier_wait(&step);
 	pthread_barrier_wait(&step);	/* all has come */
-	set("/proc/sys/kernel/lock_stat", "0");
+	count("0");
 	pthread_barrier_wait(&step);
 	for (s = 0; s < 2; s++) {
 		pthread_join(thread[s], NULL);

@@ -79,11 +79,7 @@ FIXTURE_TEARDOWN(queues)
 	zc_queue_forget(&self->further);
 	if (self->open)
 		zc_close(&self->zc);
-	EXPECT_EQ(0, queue_wait_free(self->ifindex, FIRST_RXQ,
-				     WIRE_PATIENCE_MS));
-	EXPECT_EQ(0, queue_wait_free(self->ifindex, FURTHER_RXQ,
-				     WIRE_PATIENCE_MS));
-	EXPECT_EQ(0, netdev_wait_no_pools(self->ifindex, WIRE_PATIENCE_MS));
+	EXPECT_EQ(0, flow_wait_free());
 	EXPECT_EQ(self->pins, pins_wait(self->pins, WIRE_PATIENCE_MS));
 }
 

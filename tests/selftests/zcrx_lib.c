@@ -92,11 +92,7 @@ FIXTURE_TEARDOWN(zcrx_lib)
 {
 	uring_zcrx_close(self->zc);
 	area_close(&self->area);
-	EXPECT_EQ(0, queue_wait_free(self->ifindex, FIRST_RXQ,
-				     WIRE_PATIENCE_MS));
-	EXPECT_EQ(0, queue_wait_free(self->ifindex, FURTHER_RXQ,
-				     WIRE_PATIENCE_MS));
-	EXPECT_EQ(0, netdev_wait_no_pools(self->ifindex, WIRE_PATIENCE_MS));
+	EXPECT_EQ(0, flow_wait_free());
 	EXPECT_EQ(self->pins, pins_wait(self->pins, WIRE_PATIENCE_MS));
 }
 
@@ -395,7 +391,7 @@ TEST(importer)
 	EXPECT_EQ(0, uring_zcrx_ext_stats(zc)->queue.invalid);
 	uring_zcrx_close(other);
 	uring_zcrx_close(zc);
-	EXPECT_EQ(0, queue_wait_free(cfg.if_idx, FIRST_RXQ, WIRE_PATIENCE_MS));
+	EXPECT_EQ(0, flow_wait_free());
 }
 
 /*

@@ -16,6 +16,7 @@
 #include "netdev.h"
 #include "nic.h"
 #include "peer.h"
+#include "queue.h"
 #include "tcp.h"
 
 /* The peer's addresses; tests/vm/net.sh sets them. */
@@ -122,6 +123,19 @@ static int table_ioctl(union table *table, __u32 cmd)
 		return -errno;
 	ret = ioctl(fd, SIOCETHTOOL, &ifr) ? -errno : 0;
 	close(fd);
+	return ret;
+}
+
+int flow_wait_free(void)
+{
+	unsigned int ifindex = if_nametoindex(WIRE_IF);
+	int ret = queue_wait_free(ifindex, WIRE_RXQ, WIRE_PATIENCE_MS);
+
+	if (!ret)
+		ret = queue_wait_free(ifindex, FLOW_FURTHER_RXQ,
+				      WIRE_PATIENCE_MS);
+	if (!ret)
+		ret = netdev_wait_no_pools(ifindex, WIRE_PATIENCE_MS);
 	return ret;
 }
 

@@ -32,6 +32,12 @@ int flow_widen(void);
 /* Entries of the table with an even number, and those with an odd one. */
 int flow_steer(unsigned int even_rxq, unsigned int odd_rxq);
 
+/*
+ * Waits until neither of the two has a provider, and the NIC has no page_pools.
+ * Returns 0 or -errno.
+ */
+int flow_wait_free(void);
+
 /* One entry alone. Both return 0 or -errno. */
 int flow_move(unsigned int entry, unsigned int rxq);
 
