@@ -229,7 +229,8 @@ void netif_mp_uninstall(struct net_device *dev)
 
 	ASSERT_RTNL();
 
-	for (i = 0; i < dev->real_num_rx_queues; i++) {
+	/* also of those that the driver has given up meanwhile */
+	for (i = 0; i < dev->num_rx_queues; i++) {
 		struct netdev_rx_queue *rxq = __netif_get_rx_queue(dev, i);
 		struct pp_memory_provider_params p = rxq->mp_params;
 

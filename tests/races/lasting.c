@@ -18,7 +18,6 @@
 #define STEP		(32 * KIB)
 /* From the wire, so headers and acknowledgments are in it. */
 #define AFTER		(64 * KIB)
-#define RCVBUF		(512 * 1024)
 /* So many segments at most are on their way, see nic.c. */
 #define THIN		3
 
@@ -46,7 +45,6 @@ static int make_thin(int sock)
 struct live *lasting_begin(struct run *run, int *ret)
 {
 	enum area_kind kind;
-	int rcvbuf = RCVBUF;
 	const char *addr;
 
 	*ret = 0;
@@ -58,9 +56,6 @@ struct live *lasting_begin(struct run *run, int *ret)
 	*ret = failed("a stream that lasts", live_open(&live, kind, addr));
 	if (*ret)
 		return NULL;
-	/* little that waits, so that rounds are short */
-	setsockopt(live.wire.sock, SOL_SOCKET, SO_RCVBUF, &rcvbuf,
-		   sizeof(rcvbuf));
 	noted = 0;
 	is_open = true;
 	if (chance(run, 4))

@@ -215,9 +215,7 @@ static int down_and_up(struct actor *actor)
 	if (ret)
 		return ret;
 	delay(actor->run, actor->arg);
-	ret = set_link(true);
-	/* igb forgets when it is opened */
-	return ret ? ret : nic_steer(WIRE_IF, WIRE_RXQ);
+	return set_link(true);
 }
 
 static int link_round(struct run *run)

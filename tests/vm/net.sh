@@ -66,7 +66,7 @@ ip -batch - <<-END
 END
 
 # Queue 1 takes all TCP, and may be bound to zero-copy receive: queue 0 has to
-# stay for everything else. igb forgets this when it is opened.
+# stay for everything else. igb forgets this when the number of queues changes.
 ethtool -X eth0 start 1 equal 1
 
 # Both links have to train before the first packet gets through; a peer in a VM
