@@ -66,8 +66,8 @@ kernel-stock: source
 		scripts/kernel-build $(CURDIR)/$(B)/$@
 
 #
-# User space, all of it static: liburing with our series, programs of tools/,
-# of tests/selftests/, of tests/debug/, of tests/device/, of tests/compare/ and of
+# User space, all of it static but zcrxctl: liburing with our series, programs of
+# tools/, of tests/selftests/, of tests/debug/, of tests/device/, of tests/compare/ and of
 # bench/. A folder lib beside the programs holds what they share. tests/fuzz/,
 # tests/races/ and tests/late/ are one program each.
 #
@@ -79,6 +79,7 @@ TEST_CPPFLAGS := $(CPPFLAGS) -Itools/lib \
 LDLIBS := $(B)/liburing/src/liburing-zcrx.a $(B)/liburing/src/liburing.a -pthread
 
 tools := $(patsubst tools/%.c,$(B)/tools/%,$(wildcard tools/*.c))
+zcrxctl-obj := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tools/zcrxctl/*.c))
 tests := $(patsubst tests/selftests/%.c,$(B)/tests/%, \
 	$(wildcard tests/selftests/*.c))
 debug-tests := $(patsubst tests/debug/%.c,$(B)/debug/%, \
@@ -104,7 +105,7 @@ liburing: host
 headers: overlay
 	@scripts/kernel-headers $(CURDIR)/$(B)/headers
 userland: liburing headers
-	@$(MAKE) $(tools) $(tests) $(debug-tests) $(device-tests) \
+	@$(MAKE) $(tools) $(B)/tools/zcrxctl $(tests) $(debug-tests) $(device-tests) \
 		$(B)/fuzz/fuzz $(B)/races/races $(B)/late/late $(compare) \
 		$(benches) $(B)/bench/blocks.so
 
@@ -120,6 +121,11 @@ $(tools): $(B)/tools/%: $(B)/obj/tools/%.o $(tool-lib)
 	@mkdir -p $(@D)
 	@echo '  LINK $@'
 	@gcc -static -o $@ $^ $(LDLIBS)
+# libmnl has no archive.
+$(B)/tools/zcrxctl: $(zcrxctl-obj) $(tool-lib)
+	@mkdir -p $(@D)
+	@echo '  LINK $@'
+	@gcc -o $@ $^ $(LDLIBS) -lmnl -lm
 $(tests): $(B)/tests/%: $(B)/obj/tests/selftests/%.o $(test-lib) $(tool-lib)
 	@mkdir -p $(@D)
 	@echo '  LINK $@'

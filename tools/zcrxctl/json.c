@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <assert.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+
+#include "json.h"
+
+#define MAX_DEPTH	8
+
+static struct {
+	char close;
+	bool filled;	/* has a member: the next one takes a comma */
+} level[MAX_DEPTH];
+static unsigned int depth;
+
+static void quoted(const char *s)
+{
+	putchar('"');
+	for (; *s; s++) {
+		unsigned char c = *s;
+
+		if (c == '"' || c == '\\')
+			printf("\\%c", c);
+		else if (c < 0x20)
+			printf("\\u%04x", c);
+		else
+			putchar(c);
+	}
+	putchar('"');
+}
+
+static void member(const char *key)
+{
+	if (depth) {
+		if (level[depth - 1].filled)
+			putchar(',');
+		level[depth - 1].filled = true;
+	}
+	if (key) {
+		quoted(key);
+		putchar(':');
+	}
+}
+
+static void begin(const char *key, char open, char close)
+{
+	assert(depth < MAX_DEPTH);
+	member(key);
+	putchar(open);
+	level[depth].close = close;
+	level[depth].filled = false;
+	depth++;
+}
+
+void json_object(const char *key)
+{
+	begin(key, '{', '}');
+}
+
+void json_array(const char *key)
+{
+	begin(key, '[', ']');
+}
+
+void json_end(void)
+{
+	assert(depth);
+	putchar(level[--depth].close);
+	if (!depth) {
+		putchar('\n');
+		fflush(stdout);
+	}
+}
+
+void json_str(const char *key, const char *value)
+{
+	if (!value) {
+		json_null(key);
+		return;
+	}
+	member(key);
+	quoted(value);
+}
+
+void json_uint(const char *key, uint64_t value)
+{
+	member(key);
+	printf("%" PRIu64, value);
+}
+
+void json_double(const char *key, double value)
+{
+	if (!isfinite(value)) {
+		json_null(key);
+		return;
+	}
+	member(key);
+	printf("%.3f", value);
+}
+
+void json_bool(const char *key, bool value)
+{
+	member(key);
+	fputs(value ? "true" : "false", stdout);
+}
+
+void json_null(const char *key)
+{
+	member(key);
+	fputs("null", stdout);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef ZCRXCTL_OWNERS_H
+#define ZCRXCTL_OWNERS_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+/* A process with a ring that has an ifq, as its fdinfo tells. */
+struct owner {
+	pid_t pid;
+	char comm[32];
+	unsigned int zcrx_id;
+	uint64_t buffers, free, held, in_flight;
+};
+
+/*
+ * The first process in this network namespace whose ifq has the queue. Returns 0 or
+ * -errno: -ENOENT if there is none, or none that may be looked into.
+ */
+int owner_of(struct owner *owner, uint32_t ifindex, uint32_t queue);
+
+#endif /* ZCRXCTL_OWNERS_H */

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <linux/genetlink.h>
+#include <linux/netdev.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "nl.h"
+#include "queues.h"
+
+const char *provider_name(enum provider provider)
+{
+	switch (provider) {
+	case PROVIDER_IO_URING:
+		return "io_uring";
+	case PROVIDER_DEVMEM:
+		return "devmem";
+	case PROVIDER_NONE:
+		break;
+	}
+	return "none";
+}
+
+static int io_uring_cb(const struct nlattr *attr, void *data)
+{
+	size_t len = mnl_attr_get_payload_len(attr);
+	struct queue *queue = data;
+
+	switch (mnl_attr_get_type(attr)) {
+	case NETDEV_A_IO_URING_PROVIDER_INFO_RX_BUF_LEN:
+		queue->rx_buf_len = mnl_attr_get_u32(attr);
+		break;
+	case ZCRX_A_QUEUE_STATS:
+		/* a later kernel may have more of them, an older one less */
+		if (len > sizeof(queue->stats))
+			len = sizeof(queue->stats);
+		memcpy(&queue->stats, mnl_attr_get_payload(attr), len);
+		queue->has_stats = true;
+		break;
+	}
+	return MNL_CB_OK;
+}
+
+struct parsed {
+	struct queue queue;
+	uint32_t type;
+};
+
+static int attr_cb(const struct nlattr *attr, void *data)
+{
+	struct parsed *p = data;
+
+	switch (mnl_attr_get_type(attr)) {
+	case NETDEV_A_QUEUE_ID:
+		p->queue.id = mnl_attr_get_u32(attr);
+		break;
+	case NETDEV_A_QUEUE_IFINDEX:
+		p->queue.ifindex = mnl_attr_get_u32(attr);
+		break;
+	case NETDEV_A_QUEUE_TYPE:
+		p->type = mnl_attr_get_u32(attr);
+		break;
+	case NETDEV_A_QUEUE_NAPI_ID:
+		p->queue.napi = mnl_attr_get_u32(attr);
+		break;
+	case NETDEV_A_QUEUE_DMABUF:
+		p->queue.provider = PROVIDER_DEVMEM;
+		p->queue.dmabuf = mnl_attr_get_u32(attr);
+		break;
+	case NETDEV_A_QUEUE_IO_URING:
+		p->queue.provider = PROVIDER_IO_URING;
+		return mnl_attr_parse_nested(attr, io_uring_cb, &p->queue);
+	}
+	return MNL_CB_OK;
+}
+
+static int queue_cb(const struct nlmsghdr *nlh, void *data)
+{
+	struct queues *queues = data;
+	struct parsed p = { .type = NETDEV_QUEUE_TYPE_RX };
+	struct queue *more;
+
+	if (mnl_attr_parse(nlh, sizeof(struct genlmsghdr), attr_cb, &p) < 0)
+		return MNL_CB_ERROR;
+	if (p.type != NETDEV_QUEUE_TYPE_RX)
+		return MNL_CB_OK;
+	more = realloc(queues->queue, (queues->nr + 1) * sizeof(*more));
+	if (!more)
+		return MNL_CB_ERROR;
+	queues->queue = more;
+	queues->queue[queues->nr++] = p.queue;
+	return MNL_CB_OK;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	const struct queue *x = a, *y = b;
+
+	if (x->ifindex != y->ifindex)
+		return x->ifindex < y->ifindex ? -1 : 1;
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+int queues_get(struct queues *queues, uint32_t ifindex)
+{
+	char buf[NL_BUF_SIZE];
+	struct nlmsghdr *nlh;
+	struct nl nl;
+	int ret;
+
+	memset(queues, 0, sizeof(*queues));
+	ret = nl_open(&nl, NETDEV_FAMILY_NAME);
+	if (ret)
+		return ret;
+	nlh = nl_request(&nl, buf, NETDEV_CMD_QUEUE_GET, NLM_F_DUMP);
+	if (ifindex)
+		mnl_attr_put_u32(nlh, NETDEV_A_QUEUE_IFINDEX, ifindex);
+	ret = nl_talk(&nl, nlh, queue_cb, queues);
+	nl_close(&nl);
+	if (ret)
+		queues_free(queues);
+	else if (queues->nr)
+		qsort(queues->queue, queues->nr, sizeof(*queues->queue),
+		      by_number);
+	return ret;
+}
+
+void queues_free(struct queues *queues)
+{
+	free(queues->queue);
+	memset(queues, 0, sizeof(*queues));
+}
+
+int queue_get(struct queue *queue, uint32_t ifindex, uint32_t id)
+{
+	struct queues queues = {};
+	char buf[NL_BUF_SIZE];
+	struct nlmsghdr *nlh;
+	struct nl nl;
+	int ret;
+
+	ret = nl_open(&nl, NETDEV_FAMILY_NAME);
+	if (ret)
+		return ret;
+	nlh = nl_request(&nl, buf, NETDEV_CMD_QUEUE_GET, 0);
+	mnl_attr_put_u32(nlh, NETDEV_A_QUEUE_IFINDEX, ifindex);
+	mnl_attr_put_u32(nlh, NETDEV_A_QUEUE_TYPE, NETDEV_QUEUE_TYPE_RX);
+	mnl_attr_put_u32(nlh, NETDEV_A_QUEUE_ID, id);
+	ret = nl_talk(&nl, nlh, queue_cb, &queues);
+	nl_close(&nl);
+	if (!ret && queues.nr != 1)
+		ret = -ENOENT;
+	if (!ret)
+		*queue = queues.queue[0];
+	queues_free(&queues);
+	return ret;
+}

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "record.h"
+
+#define FIRST_LINE	"zcrxctl 1\n"
+#define LAST_LINE	"end"
+
+/* No interface has a colon in its name. */
+#define NEW		":new"
+#define LOCK		":lock"
+
+static void path_of(char *path, size_t size, const struct nic *nic,
+		    const char *suffix)
+{
+	snprintf(path, size, RECORD_DIR "/%s%s", nic->name, suffix);
+}
+
+int record_lock(const struct nic *nic)
+{
+	char path[64];
+	int fd, ret;
+
+	if (mkdir(RECORD_DIR, 0755) && errno != EEXIST)
+		return -errno;
+	path_of(path, sizeof(path), nic, LOCK);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	if (flock(fd, LOCK_EX)) {
+		ret = -errno;
+		close(fd);
+		return ret;
+	}
+	return fd;
+}
+
+/* What a driver does not have is left alone, then and later. */
+static int known(int ret, bool *has)
+{
+	*has = !ret;
+	return ret == -EOPNOTSUPP ? 0 : ret;
+}
+
+int record_take(struct record *record, const struct nic *nic)
+{
+	struct nic_rings rings = {};
+	int ret;
+
+	memset(record, 0, sizeof(*record));
+	record->ifindex = nic->index;
+	memcpy(record->bus, nic->bus, sizeof(record->bus));
+
+	ret = known(nic_get_channels(nic, &record->channels),
+		    &record->has_channels);
+	if (!ret)
+		ret = known(nic_get_rings(nic, &rings), &record->has_split);
+	record->has_split = record->has_split && rings.can_split;
+	record->split = rings.split;
+	if (!ret)
+		ret = known(nic_get_ntuple(nic, &record->ntuple),
+			    &record->has_ntuple);
+	if (!ret)
+		ret = known(nic_get_rss(nic, &record->rss), &record->has_rss);
+	return ret;
+}
+
+void record_free(struct record *record)
+{
+	nic_free_rss(&record->rss);
+}
+
+bool record_is_of(const struct record *record, const struct nic *nic)
+{
+	return record->ifindex == nic->index && !strcmp(record->bus, nic->bus);
+}
+
+static void write_record(FILE *file, const struct record *record)
+{
+	uint32_t i;
+
+	fputs(FIRST_LINE, file);
+	fprintf(file, "device %" PRIu32 " %s\n", record->ifindex, record->bus);
+	if (record->has_channels)
+		fprintf(file, "channels %" PRIu32 " %" PRIu32 " %" PRIu32 "\n",
+			record->channels.rx, record->channels.tx,
+			record->channels.combined);
+	if (record->has_split)
+		fprintf(file, "split %d\n", record->split);
+	if (record->has_ntuple)
+		fprintf(file, "ntuple %d\n", record->ntuple);
+	if (record->has_rss) {
+		fprintf(file, "rss %" PRIu32, record->rss.size);
+		for (i = 0; i < record->rss.size; i++)
+			fprintf(file, " %" PRIu32, record->rss.queue[i]);
+		fputc('\n', file);
+	}
+	for (i = 0; i < record->nr_rules; i++)
+		fprintf(file, "rule %" PRIu32 " %d %u %" PRIu32 "\n",
+			record->rule[i].location, record->rule[i].ipv6 ? 6 : 4,
+			record->rule[i].port, record->rule[i].queue);
+	fputs(LAST_LINE "\n", file);
+}
+
+/* There is the old one or the new one, at any moment. */
+int record_save(const struct record *record, const struct nic *nic)
+{
+	char path[64], new[64];
+	FILE *file;
+	int ret = 0;
+
+	path_of(path, sizeof(path), nic, "");
+	path_of(new, sizeof(new), nic, NEW);
+	file = fopen(new, "we");
+	if (!file)
+		return -errno;
+	write_record(file, record);
+	if (fflush(file) || fsync(fileno(file)))
+		ret = -errno;
+	if (fclose(file) && !ret)
+		ret = -errno;
+	if (!ret && rename(new, path))
+		ret = -errno;
+	if (ret)
+		unlink(new);
+	return ret;
+}
+
+int record_remove(const struct nic *nic)
+{
+	char path[64];
+
+	path_of(path, sizeof(path), nic, "");
+	return unlink(path) ? -errno : 0;
+}
+
+static bool read_rss(FILE *file, struct record *record)
+{
+	uint32_t i, size;
+
+	if (fscanf(file, "%" SCNu32, &size) != 1 || size > 65536)
+		return false;
+	record->rss.queue = calloc(size ? size : 1, sizeof(uint32_t));
+	if (!record->rss.queue)
+		return false;
+	record->rss.size = size;
+	for (i = 0; i < size; i++)
+		if (fscanf(file, "%" SCNu32, &record->rss.queue[i]) != 1)
+			return false;
+	return true;
+}
+
+static bool read_rule(FILE *file, struct record *record)
+{
+	struct nic_rule *rule = &record->rule[record->nr_rules];
+	int version;
+
+	if (record->nr_rules == MAX_RULES)
+		return false;
+	if (fscanf(file, "%" SCNu32 " %d %" SCNu16 " %" SCNu32,
+		   &rule->location, &version, &rule->port, &rule->queue) != 4)
+		return false;
+	rule->ipv6 = version == 6;
+	record->nr_rules++;
+	return true;
+}
+
+static bool read_flag(FILE *file, bool *has, bool *flag)
+{
+	int value;
+
+	if (*has || fscanf(file, "%d", &value) != 1)
+		return false;
+	*has = true;
+	*flag = value;
+	return true;
+}
+
+static bool read_line(FILE *file, const char *word, struct record *record)
+{
+	if (!strcmp(word, "device"))
+		return fscanf(file, "%" SCNu32 "%*1[ ]%31[^\n]",
+			      &record->ifindex, record->bus) >= 1;
+	if (!strcmp(word, "channels") && !record->has_channels) {
+		record->has_channels = true;
+		return fscanf(file, "%" SCNu32 " %" SCNu32 " %" SCNu32,
+			      &record->channels.rx, &record->channels.tx,
+			      &record->channels.combined) == 3;
+	}
+	if (!strcmp(word, "split"))
+		return read_flag(file, &record->has_split, &record->split);
+	if (!strcmp(word, "ntuple"))
+		return read_flag(file, &record->has_ntuple, &record->ntuple);
+	if (!strcmp(word, "rss") && !record->has_rss) {
+		record->has_rss = true;
+		return read_rss(file, record);
+	}
+	if (!strcmp(word, "rule"))
+		return read_rule(file, record);
+	return false;
+}
+
+static int read_record(FILE *file, struct record *record)
+{
+	char word[16] = "";
+
+	if (!fgets(word, sizeof(word), file) || strcmp(word, FIRST_LINE))
+		return -EINVAL;
+	while (fscanf(file, "%15s", word) == 1) {
+		if (!strcmp(word, LAST_LINE))
+			return 0;
+		if (!read_line(file, word, record))
+			return -EINVAL;
+	}
+	return -EINVAL;
+}
+
+int record_load(struct record *record, const struct nic *nic)
+{
+	char path[64];
+	FILE *file;
+	int ret;
+
+	memset(record, 0, sizeof(*record));
+	path_of(path, sizeof(path), nic, "");
+	file = fopen(path, "re");
+	if (!file)
+		return -errno;
+	ret = read_record(file, record);
+	fclose(file);
+	if (ret)
+		record_free(record);
+	return ret;
+}

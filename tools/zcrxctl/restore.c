@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "owners.h"
+#include "queues.h"
+#include "restore.h"
+#include "steps.h"
+
+int refuse_if_bound(const struct nic *nic, const char *what)
+{
+	struct queues queues;
+	unsigned int i;
+	int ret;
+
+	ret = queues_get(&queues, nic->index);
+	if (ret)
+		return complain_err(ret, "%s: cannot list the queues", nic->name);
+	for (i = 0; i < queues.nr; i++) {
+		const struct queue *queue = &queues.queue[i];
+		struct owner owner;
+
+		if (queue->provider == PROVIDER_NONE)
+			continue;
+		if (queue->provider == PROVIDER_IO_URING &&
+		    !owner_of(&owner, nic->index, queue->id))
+			ret = complain("%s: queue %u is in use by %s (pid %d); stop it before you %s",
+				       nic->name, queue->id, owner.comm,
+				       (int)owner.pid, what);
+		else
+			ret = complain("%s: queue %u is in use (%s); stop what uses it before you %s",
+				       nic->name, queue->id,
+				       provider_name(queue->provider), what);
+		break;
+	}
+	queues_free(&queues);
+	return ret;
+}
+
+static int del_rules(const struct options *opt, const struct nic *nic,
+		     const struct record *record)
+{
+	unsigned int i;
+	int ret;
+
+	for (i = record->nr_rules; i-- > 0;) {
+		const struct nic_rule *rule = &record->rule[i];
+		char from[64];
+
+		ret = nic_has_rule(nic, rule);
+		/* never added; or somebody else has taken the place since */
+		if (!ret || ret == -EEXIST || ret == -EOPNOTSUPP)
+			continue;
+		if (ret < 0)
+			return complain_err(ret, "%s: cannot look at rule %u",
+					    nic->name, rule->location);
+		snprintf(from, sizeof(from), "tcp%d port %u to queue %u",
+			 rule->ipv6 ? 6 : 4, rule->port, rule->queue);
+		step("rule", from, "none", "ethtool -N %s delete %u", nic->name,
+		     rule->location);
+		if (opt->dry_run)
+			continue;
+		ret = nic_del_rule(nic, rule);
+		if (ret)
+			return complain_err(ret, "%s: cannot delete rule %u",
+					    nic->name, rule->location);
+	}
+	return 0;
+}
+
+static int set_flag(const struct options *opt, const struct nic *nic,
+		    const char *what, bool is, bool was, const char *letter,
+		    int (*set)(const struct nic *nic, bool on))
+{
+	int ret;
+
+	if (is == was)
+		return 0;
+	step(what, is ? "on" : "off", was ? "on" : "off", "ethtool -%s %s %s %s",
+	     letter, nic->name, what, was ? "on" : "off");
+	if (opt->dry_run)
+		return 0;
+	ret = set(nic, was);
+	if (ret)
+		return complain_err(ret, "%s: cannot turn %s %s", nic->name,
+				    what, was ? "on" : "off");
+	return 0;
+}
+
+static bool same_rss(const struct nic_rss *a, const struct nic_rss *b)
+{
+	return a->size == b->size &&
+	       !memcmp(a->queue, b->queue, a->size * sizeof(*a->queue));
+}
+
+/*
+ * Fewer channels are refused while the table leads to those that would go, so it is
+ * the driver's own in between. That is done again if this is: the end is the same.
+ */
+static int back_channels(const struct options *opt, const struct nic *nic,
+			 const struct record *record)
+{
+	struct nic_channels now, was = record->channels;
+	char from[64], to[64];
+	int ret;
+
+	ret = nic_get_channels(nic, &now);
+	if (ret)
+		return complain_err(ret, "%s: cannot ask for the channels",
+				    nic->name);
+	if (now.rx == was.rx && now.tx == was.tx && now.combined == was.combined)
+		return 0;
+	was.max_rx = now.max_rx;
+	was.max_tx = now.max_tx;
+	was.max_combined = now.max_combined;
+	snprintf(from, sizeof(from), "%u+%u", now.combined, now.rx);
+	snprintf(to, sizeof(to), "%u+%u", was.combined, was.rx);
+	step("channels", from, to, "ethtool -X %s default; ethtool -L %s combined %u",
+	     nic->name, nic->name, was.combined);
+	if (opt->dry_run)
+		return 0;
+	if (record->has_rss) {
+		ret = nic_default_rss(nic);
+		if (ret)
+			return complain_err(ret, "%s: cannot set the RSS table",
+					    nic->name);
+	}
+	ret = nic_set_channels(nic, &was);
+	if (ret)
+		return complain_err(ret, "%s: cannot set the channels",
+				    nic->name);
+	return 0;
+}
+
+static int back_rss(const struct options *opt, const struct nic *nic,
+		    const struct record *record)
+{
+	char from[RSS_QUEUES_SIZE], to[RSS_QUEUES_SIZE];
+	struct nic_rss now;
+	uint32_t queues;
+	bool same;
+	int ret;
+
+	ret = nic_get_rss(nic, &now);
+	if (ret)
+		return complain_err(ret, "%s: cannot ask for the RSS table",
+				    nic->name);
+	same = same_rss(&now, &record->rss);
+	rss_queues(from, sizeof(from), &now);
+	nic_free_rss(&now);
+	if (same)
+		return 0;
+	ret = nic_rx_queues(nic, &queues);
+	if (ret)
+		return complain_err(ret, "%s: cannot count the queues",
+				    nic->name);
+	step("RSS table", from, rss_queues(to, sizeof(to), &record->rss),
+	     "ethtool -X %s ...", nic->name);
+	if (opt->dry_run)
+		return 0;
+	/* as if nobody had touched it, if nobody had */
+	if (nic_rss_is_default(&record->rss, queues))
+		ret = nic_default_rss(nic);
+	else
+		ret = nic_set_rss(nic, &record->rss);
+	if (ret)
+		return complain_err(ret, "%s: cannot set the RSS table",
+				    nic->name);
+	return 0;
+}
+
+int put_back(const struct options *opt, const struct nic *nic,
+	     const struct record *record)
+{
+	struct nic_rings rings = {};
+	bool ntuple = false;
+	int ret;
+
+	ret = del_rules(opt, nic, record);
+	if (!ret && record->has_ntuple && !nic_get_ntuple(nic, &ntuple))
+		ret = set_flag(opt, nic, "ntuple", ntuple, record->ntuple, "K",
+			       nic_set_ntuple);
+	if (!ret && record->has_channels)
+		ret = back_channels(opt, nic, record);
+	if (!ret && record->has_split && !nic_get_rings(nic, &rings))
+		ret = set_flag(opt, nic, "tcp-data-split", rings.split,
+			       record->split, "G", nic_set_split);
+	/* the driver may have made a new one with the channels */
+	if (!ret && record->has_rss)
+		ret = back_rss(opt, nic, record);
+	if (ret || opt->dry_run)
+		return ret;
+	ret = record_remove(nic);
+	if (ret)
+		return complain_err(ret, "cannot remove " RECORD_DIR "/%s",
+				    nic->name);
+	return 0;
+}
+
+static int load(struct record *record, const struct nic *nic, bool force)
+{
+	int ret = record_load(record, nic);
+
+	if (ret == -ENOENT)
+		return complain("%s: there is nothing to restore: no setup since the machine was started, or it was restored",
+				nic->name);
+	if (ret)
+		return complain_err(ret, RECORD_DIR "/%s is not what setup has written",
+				    nic->name);
+	if (force || record_is_of(record, nic))
+		return 0;
+	complain("%s: " RECORD_DIR "/%s is of interface %u, device %s, and this is interface %u, device %s: the NIC was removed, and its settings went with it. Delete that file; or --force, to have them here",
+		 nic->name, nic->name, record->ifindex, record->bus, nic->index,
+		 nic->bus);
+	record_free(record);
+	return EXIT_NO;
+}
+
+int cmd_restore(const struct options *opt)
+{
+	struct record record;
+	struct nic nic;
+	int ret, lock;
+
+	ret = open_nic(&nic, opt->ifname);
+	if (ret)
+		return ret;
+	lock = record_lock(&nic);
+	if (lock < 0)
+		return complain_err(lock, "cannot write to " RECORD_DIR "; restore has to be run as root");
+	ret = load(&record, &nic, opt->force);
+	if (ret)
+		goto out;
+	ret = refuse_if_bound(&nic, "restore");
+	if (!ret) {
+		steps_begin(opt, &nic, "restore");
+		ret = put_back(opt, &nic, &record);
+		steps_end(!ret);
+	}
+	record_free(&record);
+out:
+	close(lock);
+	return ret;
+}

@@ -1,0 +1,383 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "probe.h"
+#include "queues.h"
+#include "record.h"
+#include "restore.h"
+#include "steps.h"
+
+static bool is_zc_queue(const struct options *opt, uint32_t queue)
+{
+	unsigned int i;
+
+	for (i = 0; i < opt->nr_queues; i++)
+		if (opt->queue[i] == queue)
+			return true;
+	return false;
+}
+
+static uint32_t highest_queue(const struct options *opt)
+{
+	uint32_t max = 0;
+	unsigned int i;
+
+	for (i = 0; i < opt->nr_queues; i++)
+		if (opt->queue[i] > max)
+			max = opt->queue[i];
+	return max;
+}
+
+/* What the kernel would refuse in the end, so that nothing is changed for it. */
+static int refuse(const struct options *opt, const struct nic *nic)
+{
+	struct probe_kernel kernel;
+
+	probe_kernel(&kernel);
+	if (kernel.error)
+		return complain_err(kernel.error, "io_uring is not to be had; sysctl kernel.io_uring_disabled should be 0");
+	if (!kernel.zcrx)
+		return complain("the running kernel has no zero-copy receive: boot one that has (uname -r tells which this is)");
+	if (is_zc_queue(opt, 0))
+		return complain("%s: queue 0 is needed for all that is not TCP; take 1 or higher",
+				nic->name);
+	if (nic->xdp)
+		return complain("%s has an XDP program, which excludes zero-copy receive: `ip link set %s xdp off`",
+				nic->name, nic->name);
+	return refuse_if_bound(nic, "set it up");
+}
+
+/* Enough of them for the highest queue. */
+static int set_channels(const struct options *opt, const struct nic *nic)
+{
+	uint32_t need = highest_queue(opt) + 1, max;
+	struct nic_channels c;
+	char from[64], to[64];
+	int ret;
+
+	ret = nic_get_channels(nic, &c);
+	if (ret == -EOPNOTSUPP)
+		return complain("%s: the driver (%s) has no queues to choose from (channels)",
+				nic->name, nic->driver);
+	if (ret)
+		return complain_err(ret, "%s: cannot ask for the channels",
+				    nic->name);
+	if (c.combined + c.rx >= need)
+		return 0;
+	max = c.max_combined ? c.max_combined : c.max_rx;
+	if (need > max)
+		return complain("%s: queue %u would be the %uth, and there are %u at most",
+				nic->name, need - 1, need, max);
+	snprintf(from, sizeof(from), "%u+%u", c.combined, c.rx);
+	if (c.max_combined)
+		c.combined = need - c.rx;
+	else
+		c.rx = need;
+	snprintf(to, sizeof(to), "%u+%u", c.combined, c.rx);
+	step("channels", from, to, "ethtool -L %s %s %u", nic->name,
+	     c.max_combined ? "combined" : "rx",
+	     c.max_combined ? c.combined : c.rx);
+	if (opt->dry_run)
+		return 0;
+	ret = nic_set_channels(nic, &c);
+	if (ret)
+		return complain_err(ret, "%s: cannot set the channels",
+				    nic->name);
+	return 0;
+}
+
+static int set_split(const struct options *opt, const struct nic *nic)
+{
+	struct nic_rings rings;
+	int ret;
+
+	ret = nic_get_rings(nic, &rings);
+	if (ret && ret != -EOPNOTSUPP)
+		return complain_err(ret, "%s: cannot ask for tcp-data-split",
+				    nic->name);
+	if (ret || !rings.can_split)
+		return complain("%s: the NIC or its driver (%s) cannot split headers from payload; the 82576 can, with this kernel's igb",
+				nic->name, nic->driver);
+	if (rings.split)
+		return 0;
+	step("tcp-data-split", "off", "on", "ethtool -G %s tcp-data-split on",
+	     nic->name);
+	if (opt->dry_run)
+		return 0;
+	ret = nic_set_split(nic, true);
+	if (ret)
+		return complain_err(ret, "%s: cannot turn tcp-data-split on",
+				    nic->name);
+	return 0;
+}
+
+/*
+ * Where flows go. With rules for them, the table keeps all others away from the
+ * queues; without, it leads everything there, and what is not TCP goes to queue 0.
+ */
+static void wanted_queue(const struct options *opt, bool rules, uint32_t queues,
+			 struct nic_rss *rss)
+{
+	uint32_t i, next = 0;
+
+	for (i = 0; i < rss->size; i++) {
+		if (!rules) {
+			rss->queue[i] = opt->queue[i % opt->nr_queues];
+			continue;
+		}
+		while (is_zc_queue(opt, next % queues))
+			next++;
+		rss->queue[i] = next++ % queues;
+	}
+}
+
+static int set_rss(const struct options *opt, const struct nic *nic, bool rules)
+{
+	char from[RSS_QUEUES_SIZE], to[RSS_QUEUES_SIZE];
+	struct nic_rss was, rss;
+	uint32_t queues;
+	int ret;
+
+	ret = nic_get_rss(nic, &was);
+	if (ret == -EOPNOTSUPP && rules)
+		return 0;
+	if (!ret) {
+		ret = nic_get_rss(nic, &rss);
+		if (ret)
+			nic_free_rss(&was);
+	}
+	if (!ret) {
+		ret = nic_rx_queues(nic, &queues);
+		if (ret)
+			goto out;
+	}
+	if (ret)
+		return complain_err(ret, "%s: there is no RSS table to choose which flows reach the queues",
+				    nic->name);
+	/* channels that are only said to come are not there yet */
+	if (queues <= highest_queue(opt))
+		queues = highest_queue(opt) + 1;
+	wanted_queue(opt, rules, queues, &rss);
+	if (!memcmp(was.queue, rss.queue, rss.size * sizeof(*rss.queue)))
+		goto out;
+	step("RSS table", rss_queues(from, sizeof(from), &was),
+	     rss_queues(to, sizeof(to), &rss), "ethtool -X %s ...", nic->name);
+	if (!opt->dry_run)
+		ret = nic_set_rss(nic, &rss);
+	if (ret)
+		complain_err(ret, "%s: cannot set the RSS table", nic->name);
+out:
+	nic_free_rss(&was);
+	nic_free_rss(&rss);
+	return ret ? EXIT_NO : 0;
+}
+
+/* Two for each port, into the record: before they are made. */
+static int plan_rules(const struct options *opt, const struct nic *nic,
+		      struct record *record)
+{
+	uint32_t locations[MAX_RULES];
+	unsigned int i, nr = 2 * opt->nr_ports;
+	int ret;
+
+	if (record->nr_rules + nr > MAX_RULES)
+		return complain("%s: no more than %u rules", nic->name,
+				MAX_RULES);
+	ret = nic_free_locations(nic, record->rule, record->nr_rules, locations,
+				 nr);
+	if (ret == -ENOSPC)
+		return complain("%s: the NIC has no room for %u more rules: `ethtool -n %s` shows those that it has",
+				nic->name, nr, nic->name);
+	if (ret)
+		return ret;
+	for (i = 0; i < nr; i++)
+		record->rule[record->nr_rules++] = (struct nic_rule) {
+			.location = locations[i],
+			.ipv6 = i % 2,
+			.port = opt->port[i / 2].port,
+			.queue = opt->port[i / 2].queue,
+		};
+	return 0;
+}
+
+/* Returns 0, EXIT_NO, or -EOPNOTSUPP if the NIC takes no such rules. */
+static int add_rules(const struct options *opt, const struct nic *nic,
+		     const struct record *record, unsigned int first)
+{
+	bool ntuple = false;
+	unsigned int i;
+	int ret;
+
+	if (record->has_ntuple && !nic_get_ntuple(nic, &ntuple) && !ntuple) {
+		step("ntuple", "off", "on", "ethtool -K %s ntuple on", nic->name);
+		if (!opt->dry_run && nic_set_ntuple(nic, true))
+			return -EOPNOTSUPP;
+	}
+	for (i = first; i < record->nr_rules; i++) {
+		const struct nic_rule *rule = &record->rule[i];
+		char to[64];
+
+		snprintf(to, sizeof(to), "tcp%d port %u to queue %u",
+			 rule->ipv6 ? 6 : 4, rule->port, rule->queue);
+		step("rule", "none", to,
+		     "ethtool -N %s flow-type tcp%d dst-port %u action %u loc %u",
+		     nic->name, rule->ipv6 ? 6 : 4, rule->port, rule->queue,
+		     rule->location);
+		if (opt->dry_run)
+			continue;
+		ret = nic_add_rule(nic, rule);
+		if (i == first && (ret == -EOPNOTSUPP || ret == -EINVAL))
+			return -EOPNOTSUPP;
+		if (ret)
+			return complain_err(ret, "%s: cannot add rule %u",
+					    nic->name, rule->location);
+	}
+	return 0;
+}
+
+/* Rules where the NIC takes them, else the table. */
+static int steer(const struct options *opt, const struct nic *nic,
+		 const struct record *record, unsigned int first_rule)
+{
+	bool rules = first_rule < record->nr_rules;
+	int ret;
+
+	if (rules) {
+		ret = add_rules(opt, nic, record, first_rule);
+		if (ret && ret != -EOPNOTSUPP)
+			return ret;
+		rules = !ret;
+	}
+	if (rules && opt->dry_run)
+		step_note("if the NIC refuses the rules, the RSS table leads all TCP to the queues");
+	if (opt->nr_ports && !rules) {
+		step_note("the NIC takes no rules for ports of TCP: all TCP goes to the queues");
+		if (!opt->dry_run && record->has_ntuple && !record->ntuple)
+			nic_set_ntuple(nic, false);
+	}
+	return set_rss(opt, nic, rules);
+}
+
+static int change(const struct options *opt, const struct nic *nic,
+		  const struct record *record, unsigned int first_rule)
+{
+	int ret;
+
+	ret = set_channels(opt, nic);
+	if (!ret)
+		ret = set_split(opt, nic);
+	if (!ret)
+		ret = steer(opt, nic, record, first_rule);
+	return ret;
+}
+
+static int try(const struct options *opt, const struct nic *nic)
+{
+	const char *advice = "";
+	unsigned int i;
+	int ret;
+
+	for (i = 0; i < opt->nr_queues; i++) {
+		ret = probe_bind(nic, opt->queue[i], &advice);
+		if (ret)
+			return complain("%s: queue %u cannot be bound: %s; %s",
+					nic->name, opt->queue[i], strerror(-ret),
+					advice);
+	}
+	return 0;
+}
+
+/* A second setup keeps what the first one found. */
+static int begin_record(struct record *record, const struct nic *nic,
+			bool *second)
+{
+	int ret = record_load(record, nic);
+
+	*second = !ret && record_is_of(record, nic);
+	if (*second)
+		return 0;
+	if (!ret)
+		record_free(record);
+	else if (ret != -ENOENT)
+		return complain_err(ret, RECORD_DIR "/%s is not what setup has written; delete it if you know what it is",
+				    nic->name);
+	ret = record_take(record, nic);
+	if (ret)
+		return complain_err(ret, "%s: cannot ask for its settings",
+				    nic->name);
+	return 0;
+}
+
+/* What a setup that failed leaves. The first one of several is not undone. */
+static void undo(const struct nic *nic, const struct record *record, bool second)
+{
+	const struct options plain = {};
+
+	if (second) {
+		complain("%s: `zcrxctl restore %s` puts back what was there before the first setup",
+			 nic->name, nic->name);
+		return;
+	}
+	complain("%s: putting back what was there", nic->name);
+	steps_begin(&plain, nic, "restore");
+	if (put_back(&plain, nic, record))
+		complain("%s: `zcrxctl restore %s` tries it again", nic->name,
+			 nic->name);
+}
+
+static int set_up(const struct options *opt, const struct nic *nic)
+{
+	struct record record;
+	unsigned int first_rule;
+	bool second;
+	int ret;
+
+	ret = begin_record(&record, nic, &second);
+	if (ret)
+		return ret;
+	first_rule = record.nr_rules;
+	ret = opt->nr_ports ? plan_rules(opt, nic, &record) : 0;
+	if (ret > 0)
+		goto out;
+	/* a NIC without rules goes without */
+	if (!opt->dry_run) {
+		ret = record_save(&record, nic);
+		if (ret) {
+			ret = complain_err(ret, "cannot write " RECORD_DIR "/%s, which restore needs",
+					   nic->name);
+			goto out;
+		}
+	}
+	steps_begin(opt, nic, "setup");
+	ret = change(opt, nic, &record, first_rule);
+	if (!ret && opt->try && !opt->dry_run)
+		ret = try(opt, nic);
+	steps_end(!ret);
+	if (ret && !opt->dry_run)
+		undo(nic, &record, second);
+out:
+	record_free(&record);
+	return ret;
+}
+
+int cmd_setup(const struct options *opt)
+{
+	struct nic nic;
+	int ret, lock;
+
+	ret = open_nic(&nic, opt->ifname);
+	if (!ret)
+		ret = refuse(opt, &nic);
+	if (ret)
+		return ret;
+	lock = record_lock(&nic);
+	if (lock < 0)
+		return complain_err(lock, "cannot write to " RECORD_DIR "; setup has to be run as root");
+	ret = set_up(opt, &nic);
+	close(lock);
+	return ret;
+}
