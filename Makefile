@@ -106,7 +106,7 @@ headers: overlay
 	@scripts/kernel-headers $(CURDIR)/$(B)/headers
 userland: liburing headers
 	@$(MAKE) $(tools) $(B)/tools/zcrxctl $(tests) $(debug-tests) $(device-tests) \
-		$(B)/fuzz/fuzz $(B)/races/races $(B)/late/late $(compare) \
+		$(B)/zcrxctl/kill_at $(B)/fuzz/fuzz $(B)/races/races $(B)/late/late $(compare) \
 		$(benches) $(B)/bench/blocks.so
 
 $(B)/obj/tools/%.o: tools/%.c $(B)/liburing.series $(B)/headers/stamp
@@ -140,6 +140,10 @@ $(device-tests): $(B)/device/%: $(B)/obj/tests/device/%.o $(device-lib) \
 	@mkdir -p $(@D)
 	@echo '  LINK $@'
 	@gcc -static -o $@ $^ $(LDLIBS)
+$(B)/zcrxctl/kill_at: $(B)/obj/tests/zcrxctl/kill_at.o
+	@mkdir -p $(@D)
+	@echo '  LINK $@'
+	@gcc -static -o $@ $^
 $(B)/fuzz/fuzz: $(fuzz-obj) $(test-lib) $(tool-lib)
 	@mkdir -p $(@D)
 	@echo '  LINK $@'

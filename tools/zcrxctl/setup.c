@@ -115,27 +115,40 @@ static int set_split(const struct options *opt, const struct nic *nic)
 	return 0;
 }
 
+/* It is one of those, or a rule leads to it. Queue 0 never is. */
+static bool is_reserved(const struct options *opt, const struct record *record,
+			uint32_t queue)
+{
+	unsigned int i;
+
+	for (i = 0; i < record->nr_rules; i++)
+		if (record->rule[i].queue == queue)
+			return true;
+	return is_zc_queue(opt, queue);
+}
+
 /*
  * Where flows go. With rules for them, the table keeps all others away from the
  * queues; without, it leads everything there, and what is not TCP goes to queue 0.
  */
-static void wanted_queue(const struct options *opt, bool rules, uint32_t queues,
-			 struct nic_rss *rss)
+static void fill_table(const struct options *opt, const struct record *record,
+		       uint32_t queues, struct nic_rss *rss)
 {
 	uint32_t i, next = 0;
 
 	for (i = 0; i < rss->size; i++) {
-		if (!rules) {
+		if (!record->nr_rules) {
 			rss->queue[i] = opt->queue[i % opt->nr_queues];
 			continue;
 		}
-		while (is_zc_queue(opt, next % queues))
+		while (is_reserved(opt, record, next % queues))
 			next++;
 		rss->queue[i] = next++ % queues;
 	}
 }
 
-static int set_rss(const struct options *opt, const struct nic *nic, bool rules)
+static int set_rss(const struct options *opt, const struct nic *nic,
+		   const struct record *record)
 {
 	char from[RSS_QUEUES_SIZE], to[RSS_QUEUES_SIZE];
 	struct nic_rss was, rss;
@@ -143,7 +156,7 @@ static int set_rss(const struct options *opt, const struct nic *nic, bool rules)
 	int ret;
 
 	ret = nic_get_rss(nic, &was);
-	if (ret == -EOPNOTSUPP && rules)
+	if (ret == -EOPNOTSUPP && record->nr_rules)
 		return 0;
 	if (!ret) {
 		ret = nic_get_rss(nic, &rss);
@@ -161,7 +174,7 @@ static int set_rss(const struct options *opt, const struct nic *nic, bool rules)
 	/* channels that are only said to come are not there yet */
 	if (queues <= highest_queue(opt))
 		queues = highest_queue(opt) + 1;
-	wanted_queue(opt, rules, queues, &rss);
+	fill_table(opt, record, queues, &rss);
 	if (!memcmp(was.queue, rss.queue, rss.size * sizeof(*rss.queue)))
 		goto out;
 	step("RSS table", rss_queues(from, sizeof(from), &was),
@@ -176,37 +189,63 @@ out:
 	return ret ? EXIT_NO : 0;
 }
 
+static const struct nic_rule *find_rule(const struct record *record, bool ipv6,
+					uint16_t port)
+{
+	unsigned int i;
+
+	for (i = 0; i < record->nr_rules; i++)
+		if (record->rule[i].ipv6 == ipv6 && record->rule[i].port == port)
+			return &record->rule[i];
+	return NULL;
+}
+
+static int plan_rule(const struct nic *nic, struct record *record, bool ipv6,
+		     const struct port *port)
+{
+	const struct nic_rule *old = find_rule(record, ipv6, port->port);
+	uint32_t location;
+	int ret;
+
+	if (old && old->queue == port->queue)
+		return 0;
+	if (old)
+		return complain("%s: port %u goes to queue %u by an earlier setup: `zcrxctl restore %s` first",
+				nic->name, port->port, old->queue, nic->name);
+	if (record->nr_rules == MAX_RULES)
+		return complain("%s: no more than %u rules", nic->name,
+				MAX_RULES);
+	ret = nic_free_locations(nic, record->rule, record->nr_rules, &location,
+				 1);
+	if (ret == -ENOSPC)
+		return complain("%s: the NIC has no room for another rule: `ethtool -n %s` shows those that it has",
+				nic->name, nic->name);
+	if (ret)
+		return ret;
+	record->rule[record->nr_rules++] = (struct nic_rule) {
+		.location = location,
+		.ipv6 = ipv6,
+		.port = port->port,
+		.queue = port->queue,
+	};
+	return 0;
+}
+
 /* Two for each port, into the record: before they are made. */
 static int plan_rules(const struct options *opt, const struct nic *nic,
 		      struct record *record)
 {
-	uint32_t locations[MAX_RULES];
-	unsigned int i, nr = 2 * opt->nr_ports;
-	int ret;
+	unsigned int i;
+	int ret = 0;
 
-	if (record->nr_rules + nr > MAX_RULES)
-		return complain("%s: no more than %u rules", nic->name,
-				MAX_RULES);
-	ret = nic_free_locations(nic, record->rule, record->nr_rules, locations,
-				 nr);
-	if (ret == -ENOSPC)
-		return complain("%s: the NIC has no room for %u more rules: `ethtool -n %s` shows those that it has",
-				nic->name, nr, nic->name);
-	if (ret)
-		return ret;
-	for (i = 0; i < nr; i++)
-		record->rule[record->nr_rules++] = (struct nic_rule) {
-			.location = locations[i],
-			.ipv6 = i % 2,
-			.port = opt->port[i / 2].port,
-			.queue = opt->port[i / 2].queue,
-		};
-	return 0;
+	for (i = 0; !ret && i < 2 * opt->nr_ports; i++)
+		ret = plan_rule(nic, record, i % 2, &opt->port[i / 2]);
+	return ret;
 }
 
 /* Returns 0, EXIT_NO, or -EOPNOTSUPP if the NIC takes no such rules. */
 static int add_rules(const struct options *opt, const struct nic *nic,
-		     const struct record *record, unsigned int first)
+		     const struct record *record)
 {
 	bool ntuple = false;
 	unsigned int i;
@@ -217,10 +256,12 @@ static int add_rules(const struct options *opt, const struct nic *nic,
 		if (!opt->dry_run && nic_set_ntuple(nic, true))
 			return -EOPNOTSUPP;
 	}
-	for (i = first; i < record->nr_rules; i++) {
+	for (i = 0; i < record->nr_rules; i++) {
 		const struct nic_rule *rule = &record->rule[i];
 		char to[64];
 
+		if (nic_has_rule(nic, rule) == 1)
+			continue;
 		snprintf(to, sizeof(to), "tcp%d port %u to queue %u",
 			 rule->ipv6 ? 6 : 4, rule->port, rule->queue);
 		step("rule", "none", to,
@@ -230,7 +271,7 @@ static int add_rules(const struct options *opt, const struct nic *nic,
 		if (opt->dry_run)
 			continue;
 		ret = nic_add_rule(nic, rule);
-		if (i == first && (ret == -EOPNOTSUPP || ret == -EINVAL))
+		if (!i && (ret == -EOPNOTSUPP || ret == -EINVAL))
 			return -EOPNOTSUPP;
 		if (ret)
 			return complain_err(ret, "%s: cannot add rule %u",
@@ -241,29 +282,27 @@ static int add_rules(const struct options *opt, const struct nic *nic,
 
 /* Rules where the NIC takes them, else the table. */
 static int steer(const struct options *opt, const struct nic *nic,
-		 const struct record *record, unsigned int first_rule)
+		 struct record *record)
 {
-	bool rules = first_rule < record->nr_rules;
-	int ret;
+	int ret = record->nr_rules ? add_rules(opt, nic, record) : 0;
 
-	if (rules) {
-		ret = add_rules(opt, nic, record, first_rule);
-		if (ret && ret != -EOPNOTSUPP)
-			return ret;
-		rules = !ret;
-	}
-	if (rules && opt->dry_run)
+	if (ret && ret != -EOPNOTSUPP)
+		return ret;
+	if (!ret && record->nr_rules && opt->dry_run)
 		step_note("if the NIC refuses the rules, the RSS table leads all TCP to the queues");
-	if (opt->nr_ports && !rules) {
-		step_note("the NIC takes no rules for ports of TCP: all TCP goes to the queues");
+	if (ret) {
+		/* it has none of them, and need not be asked again */
+		record->nr_rules = 0;
 		if (!opt->dry_run && record->has_ntuple && !record->ntuple)
 			nic_set_ntuple(nic, false);
 	}
-	return set_rss(opt, nic, rules);
+	if (opt->nr_ports && !record->nr_rules)
+		step_note("the NIC takes no rules for ports of TCP: all TCP goes to the queues");
+	return set_rss(opt, nic, record);
 }
 
 static int change(const struct options *opt, const struct nic *nic,
-		  const struct record *record, unsigned int first_rule)
+		  struct record *record)
 {
 	int ret;
 
@@ -271,7 +310,7 @@ static int change(const struct options *opt, const struct nic *nic,
 	if (!ret)
 		ret = set_split(opt, nic);
 	if (!ret)
-		ret = steer(opt, nic, record, first_rule);
+		ret = steer(opt, nic, record);
 	return ret;
 }
 
@@ -332,18 +371,16 @@ static void undo(const struct nic *nic, const struct record *record, bool second
 static int set_up(const struct options *opt, const struct nic *nic)
 {
 	struct record record;
-	unsigned int first_rule;
 	bool second;
 	int ret;
 
 	ret = begin_record(&record, nic, &second);
 	if (ret)
 		return ret;
-	first_rule = record.nr_rules;
-	ret = opt->nr_ports ? plan_rules(opt, nic, &record) : 0;
+	ret = plan_rules(opt, nic, &record);
+	/* a NIC without rules goes without */
 	if (ret > 0)
 		goto out;
-	/* a NIC without rules goes without */
 	if (!opt->dry_run) {
 		ret = record_save(&record, nic);
 		if (ret) {
@@ -353,7 +390,7 @@ static int set_up(const struct options *opt, const struct nic *nic)
 		}
 	}
 	steps_begin(opt, nic, "setup");
-	ret = change(opt, nic, &record, first_rule);
+	ret = change(opt, nic, &record);
 	if (!ret && opt->try && !opt->dry_run)
 		ret = try(opt, nic);
 	steps_end(!ret);
