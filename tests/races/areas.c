@@ -75,7 +75,10 @@ static int remove_one(struct run *run, struct live *live)
 	return failed("to remove an area", ret);
 }
 
-/* What left comes home once the sockets have let go of it. */
+/*
+ * What left comes home once the sockets have let go of it, and the refill rings were
+ * read: the one of a queue that is idle may not be for long.
+ */
 static int all_home(struct live *live)
 {
 	unsigned int i;
@@ -83,6 +86,8 @@ static int all_home(struct live *live)
 
 	for (i = 0; !ret && leaving && i < 256; i++) {
 		ret = live_receive(live, 64 * KIB);
+		if (!ret && i % 16 == 15)
+			ret = zc_flush(&live->zc);
 		take_notice(live);
 	}
 	if (!ret && leaving)
