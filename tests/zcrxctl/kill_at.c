@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * kill_at N COMMAND [ARGUMENT]...: runs the command, and kills it at the Nth moment at
- * which a death may matter: before or after a system call that changes something that
- * is not the command's own. Exit status 0: it was killed; 3: it has ended before that.
+ * which a death may matter: after a system call that may have changed something that is
+ * not the command's own; before the next one nothing is different. Exit status 0: it was
+ * killed; 3: it has ended before that.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <linux/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/user.h>
 #include <sys/wait.h>
@@ -25,9 +27,20 @@ static int die(const char *what)
 	return 1;
 }
 
-static bool matters(const struct user_regs_struct *regs)
+/* Is this the end of a call that matters? */
+static bool matters(pid_t pid)
 {
-	switch (regs->orig_rax) {
+	struct ptrace_syscall_info info;
+	struct user_regs_struct regs;
+
+	if (ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof(info), &info) < 0 ||
+	    ptrace(PTRACE_GETREGS, pid, 0, &regs) < 0) {
+		perror("ptrace");
+		exit(1);
+	}
+	if (info.op != PTRACE_SYSCALL_INFO_EXIT)
+		return false;
+	switch (regs.orig_rax) {
 	case SYS_ioctl:
 	case SYS_sendto:
 	case SYS_sendmsg:
@@ -39,7 +52,7 @@ static bool matters(const struct user_regs_struct *regs)
 	case SYS_flock:
 		return true;
 	case SYS_openat:
-		return regs->rdx & O_CREAT;
+		return regs.rdx & O_CREAT;
 	}
 	return false;
 }
@@ -65,12 +78,12 @@ static bool next_stop(pid_t pid)
 
 int main(int argc, char **argv)
 {
-	struct user_regs_struct regs;
 	unsigned long n, seen = 0;
 	int status;
 	pid_t pid;
 
-	if (argc < 3 || !(n = strtoul(argv[1], NULL, 10))) {
+	n = argc < 3 ? 0 : strtoul(argv[1], NULL, 10);
+	if (!n) {
 		fprintf(stderr, "usage: kill_at N COMMAND [ARGUMENT]...\n");
 		return 2;
 	}
@@ -89,11 +102,8 @@ int main(int argc, char **argv)
 		   PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL) < 0)
 		return die("ptrace");
 
-	/* each call stops twice, before it and after it */
 	while (next_stop(pid)) {
-		if (ptrace(PTRACE_GETREGS, pid, 0, &regs) < 0)
-			return die("registers");
-		if (!matters(&regs) || ++seen < n)
+		if (!matters(pid) || ++seen < n)
 			continue;
 		kill(pid, SIGKILL);
 		waitpid(pid, &status, 0);

@@ -221,7 +221,7 @@ const char *zc_advice(const struct zc *zc, int err)
 			"run it as root (CAP_NET_ADMIN)"
 		}, {
 			-EINVAL,
-			"the kernel must have CONFIG_IO_URING_ZCRX, and the interface tcp-data-split on (ethtool -G IF tcp-data-split on); the kernel log names what is missing"
+			"the kernel must have CONFIG_IO_URING_ZCRX, and the interface tcp-data-split on (ethtool -G IF tcp-data-split on) and rx checksums (ethtool -K IF rx on); the kernel log names what is missing"
 		}, {
 			-ENODEV,
 			"ip link shows the interfaces there are"
@@ -236,7 +236,10 @@ const char *zc_advice(const struct zc *zc, int err)
 			"the queue is taken by another program, or the interface has an XDP program: stop it"
 		}, {
 			-EBUSY,
-			"the queue has an AF_XDP socket: stop its program"
+			"the queue has an AF_XDP socket: stop its program; or virtual functions are enabled: write 0 to sriov_numvfs"
+		}, {
+			-ENETDOWN,
+			"the interface is down: ip link set IF up"
 		}, {
 			-ENODATA,
 			"the driver did not make use of the area; the kernel log says why"

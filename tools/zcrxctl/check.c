@@ -200,8 +200,9 @@ static void check_split(struct check *c)
 	int ret;
 
 	ret = nic_get_rings(&c->nic, &rings);
-	snprintf(mend, sizeof(mend), "ethtool -G %s tcp-data-split on",
-		 c->nic.name);
+	/* not ethtool: that of Debian 12 cannot */
+	snprintf(mend, sizeof(mend), "zcrxctl setup %s --queue %u", c->nic.name,
+		 highest(c->opt));
 	if (ret || !rings.can_split)
 		say(c, "header split", NO, NULL,
 		    "the NIC, or its driver, cannot split headers from payload");
@@ -235,6 +236,38 @@ static void check_xdp(struct check *c)
 		say(c, "no XDP", NO, mend, "%s has an XDP program", c->nic.name);
 	else
 		say(c, "no XDP", YES, NULL, "no program");
+}
+
+static bool read_number(const char *path, uint64_t *value)
+{
+	FILE *file = fopen(path, "re");
+	unsigned long long v;
+	bool ok;
+
+	if (!file)
+		return false;
+	ok = fscanf(file, "%llu", &v) == 1;
+	*value = v;
+	fclose(file);
+	return ok;
+}
+
+/* They have queues of their own, which a bound one would be in the way of. */
+static void check_vfs(struct check *c)
+{
+	char path[96], mend[128];
+	uint64_t vfs;
+
+	snprintf(path, sizeof(path), "/sys/class/net/%s/device/sriov_numvfs",
+		 c->nic.name);
+	if (!read_number(path, &vfs))
+		return;
+	snprintf(mend, sizeof(mend), "echo 0 >%s", path);
+	if (vfs)
+		say(c, "no VFs", NO, mend, "%llu virtual functions are enabled",
+		    (unsigned long long)vfs);
+	else
+		say(c, "no VFs", YES, NULL, "no virtual function is enabled");
 }
 
 static unsigned int entries_to(const struct nic_rss *rss, uint32_t queue)
@@ -311,10 +344,12 @@ static void check_memlock(struct check *c, uint64_t area)
 
 	human(need, sizeof(need), area);
 	getrlimit(RLIMIT_MEMLOCK, &rlim);
-	if (has_cap(CAP_IPC_LOCK))
-		say(c, "locked memory", YES, NULL, "no limit: CAP_IPC_LOCK");
-	else if (rlim.rlim_cur == RLIM_INFINITY)
+	if (rlim.rlim_cur == RLIM_INFINITY)
 		say(c, "locked memory", YES, NULL, "no limit");
+	else if (has_cap(CAP_IPC_LOCK))
+		say(c, "locked memory", YES, NULL,
+		    "no limit for who has CAP_IPC_LOCK, as now; %s for others",
+		    human(limit, sizeof(limit), rlim.rlim_cur));
 	else if (rlim.rlim_cur >= area)
 		say(c, "locked memory", YES, NULL, "%s, an area of %s needs less",
 		    human(limit, sizeof(limit), rlim.rlim_cur), need);
@@ -325,20 +360,6 @@ static void check_memlock(struct check *c, uint64_t area)
 		    human(limit, sizeof(limit), rlim.rlim_cur), need);
 }
 
-static bool read_number(const char *path, uint64_t *value)
-{
-	FILE *file = fopen(path, "re");
-	unsigned long long v;
-	bool ok;
-
-	if (!file)
-		return false;
-	ok = fscanf(file, "%llu", &v) == 1;
-	*value = v;
-	fclose(file);
-	return ok;
-}
-
 /* For who wants the area in a dma-buf. */
 static void check_udmabuf(struct check *c, uint64_t area)
 {
@@ -346,7 +367,7 @@ static void check_udmabuf(struct check *c, uint64_t area)
 	char need[HUMAN_SIZE], mend[128];
 
 	if (access("/dev/udmabuf", F_OK)) {
-		say(c, "udmabuf", ADVICE, "modprobe udmabuf",
+		say(c, "udmabuf", ADVICE, "boot a kernel with CONFIG_UDMABUF",
 		    "no /dev/udmabuf: areas in dma-bufs have to come from elsewhere");
 		return;
 	}
@@ -454,6 +475,7 @@ int cmd_check(const struct options *opt)
 	check_split(&c);
 	check_checksum(&c);
 	check_xdp(&c);
+	check_vfs(&c);
 	check_queues(&c);
 	check_memlock(&c, area);
 	check_udmabuf(&c, area);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <assert.h>
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -86,7 +85,7 @@ void json_str(const char *key, const char *value)
 void json_uint(const char *key, uint64_t value)
 {
 	member(key);
-	printf("%" PRIu64, value);
+	printf("%llu", (unsigned long long)value);
 }
 
 void json_double(const char *key, double value)

@@ -27,7 +27,8 @@ static const struct command commands[] = {
 		.options = "njf", .needs_if = true,
 	}, {
 		.name = "size", .run = cmd_size,
-		.args = "IF --queue Q... --rate BITS --latency TIME [--connections N] [--rx-buf-len BYTES] [-j]",
+		.args = "IF --queue Q... --rate BITS --latency TIME [--connections N] "
+			"[--rx-buf-len BYTES] [-j]",
 		.help = "how large an area and a refill ring have to be, and why",
 		.options = "qrlcbj", .needs_if = true, .needs_queue = true,
 	}, {
@@ -101,7 +102,7 @@ const char *human(char *buf, unsigned int size, double bytes)
 	return buf;
 }
 
-void usage(const struct command *cmd)
+void print_usage(const struct command *cmd)
 {
 	const struct command *c;
 
@@ -124,12 +125,12 @@ int main(int argc, char **argv)
 	int ret;
 
 	if (argc < 2) {
-		usage(NULL);
+		print_usage(NULL);
 		return EXIT_USAGE;
 	}
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") ||
 	    !strcmp(argv[1], "help")) {
-		usage(NULL);
+		print_usage(NULL);
 		return 0;
 	}
 	for (cmd = commands; cmd->name; cmd++)
@@ -137,12 +138,12 @@ int main(int argc, char **argv)
 			break;
 	if (!cmd->name) {
 		complain("there is no command %s", argv[1]);
-		usage(NULL);
+		print_usage(NULL);
 		return EXIT_USAGE;
 	}
 	ret = options_parse(&opt, cmd, argc - 1, argv + 1);
 	if (ret) {
-		usage(cmd);
+		print_usage(cmd);
 		return ret;
 	}
 	ret = cmd->run(&opt);

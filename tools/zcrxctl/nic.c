@@ -55,7 +55,7 @@ int nic_open(struct nic *nic, const char *name)
 	memset(nic, 0, sizeof(*nic));
 	if (strlen(name) >= sizeof(nic->name))
 		return -ENODEV;
-	strcpy(nic->name, name);
+	snprintf(nic->name, sizeof(nic->name), "%s", name);
 
 	ret = nl_open(&nl, NULL);
 	if (ret)

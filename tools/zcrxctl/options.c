@@ -88,7 +88,7 @@ static const struct unit rate_units[] = {
 
 /* Times have a unit: 5 may be thought to be ms. */
 static const struct unit time_units[] = {
-	{ "us", 1e-6 }, { "ms", 1e-3 }, { "s", 1 },
+	{ "us", 0.000001 }, { "ms", 0.001 }, { "s", 1 },
 	{ }
 };
 

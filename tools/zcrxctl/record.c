@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,9 +87,9 @@ static void write_record(FILE *file, const struct record *record)
 	uint32_t i;
 
 	fputs(FIRST_LINE, file);
-	fprintf(file, "device %" PRIu32 " %s\n", record->ifindex, record->bus);
+	fprintf(file, "device %u %s\n", record->ifindex, record->bus);
 	if (record->has_channels)
-		fprintf(file, "channels %" PRIu32 " %" PRIu32 " %" PRIu32 "\n",
+		fprintf(file, "channels %u %u %u\n",
 			record->channels.rx, record->channels.tx,
 			record->channels.combined);
 	if (record->has_split)
@@ -98,13 +97,13 @@ static void write_record(FILE *file, const struct record *record)
 	if (record->has_ntuple)
 		fprintf(file, "ntuple %d\n", record->ntuple);
 	if (record->has_rss) {
-		fprintf(file, "rss %" PRIu32, record->rss.size);
+		fprintf(file, "rss %u", record->rss.size);
 		for (i = 0; i < record->rss.size; i++)
-			fprintf(file, " %" PRIu32, record->rss.queue[i]);
+			fprintf(file, " %u", record->rss.queue[i]);
 		fputc('\n', file);
 	}
 	for (i = 0; i < record->nr_rules; i++)
-		fprintf(file, "rule %" PRIu32 " %d %u %" PRIu32 "\n",
+		fprintf(file, "rule %u %d %u %u\n",
 			record->rule[i].location, record->rule[i].ipv6 ? 6 : 4,
 			record->rule[i].port, record->rule[i].queue);
 	fputs(LAST_LINE "\n", file);
@@ -146,14 +145,14 @@ static bool read_rss(FILE *file, struct record *record)
 {
 	uint32_t i, size;
 
-	if (fscanf(file, "%" SCNu32, &size) != 1 || size > 65536)
+	if (fscanf(file, "%u", &size) != 1 || size > 65536)
 		return false;
 	record->rss.queue = calloc(size ? size : 1, sizeof(uint32_t));
 	if (!record->rss.queue)
 		return false;
 	record->rss.size = size;
 	for (i = 0; i < size; i++)
-		if (fscanf(file, "%" SCNu32, &record->rss.queue[i]) != 1)
+		if (fscanf(file, "%u", &record->rss.queue[i]) != 1)
 			return false;
 	return true;
 }
@@ -165,7 +164,7 @@ static bool read_rule(FILE *file, struct record *record)
 
 	if (record->nr_rules == MAX_RULES)
 		return false;
-	if (fscanf(file, "%" SCNu32 " %d %" SCNu16 " %" SCNu32,
+	if (fscanf(file, "%u %d %hu %u",
 		   &rule->location, &version, &rule->port, &rule->queue) != 4)
 		return false;
 	rule->ipv6 = version == 6;
@@ -187,11 +186,11 @@ static bool read_flag(FILE *file, bool *has, bool *flag)
 static bool read_line(FILE *file, const char *word, struct record *record)
 {
 	if (!strcmp(word, "device"))
-		return fscanf(file, "%" SCNu32 "%*1[ ]%31[^\n]",
+		return fscanf(file, "%u%*1[ ]%31[^\n]",
 			      &record->ifindex, record->bus) >= 1;
 	if (!strcmp(word, "channels") && !record->has_channels) {
 		record->has_channels = true;
-		return fscanf(file, "%" SCNu32 " %" SCNu32 " %" SCNu32,
+		return fscanf(file, "%u %u %u",
 			      &record->channels.rx, &record->channels.tx,
 			      &record->channels.combined) == 3;
 	}

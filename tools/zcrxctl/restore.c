@@ -26,11 +26,13 @@ int refuse_if_bound(const struct nic *nic, const char *what)
 			continue;
 		if (queue->provider == PROVIDER_IO_URING &&
 		    !owner_of(&owner, nic->index, queue->id))
-			ret = complain("%s: queue %u is in use by %s (pid %d); stop it before you %s",
+			ret = complain("%s: queue %u is in use by %s (pid %d); stop it before "
+				       "you %s",
 				       nic->name, queue->id, owner.comm,
 				       (int)owner.pid, what);
 		else
-			ret = complain("%s: queue %u is in use (%s); stop what uses it before you %s",
+			ret = complain("%s: queue %u is in use (%s); stop what uses it before "
+				       "you %s",
 				       nic->name, queue->id,
 				       provider_name(queue->provider), what);
 		break;
@@ -204,14 +206,16 @@ static int load(struct record *record, const struct nic *nic, bool force)
 	int ret = record_load(record, nic);
 
 	if (ret == -ENOENT)
-		return complain("%s: there is nothing to restore: no setup since the machine was started, or it was restored",
+		return complain("%s: there is nothing to restore: no setup since the machine was "
+				"started, or it was restored",
 				nic->name);
 	if (ret)
 		return complain_err(ret, RECORD_DIR "/%s is not what setup has written",
 				    nic->name);
 	if (force || record_is_of(record, nic))
 		return 0;
-	complain("%s: " RECORD_DIR "/%s is of interface %u, device %s, and this is interface %u, device %s: the NIC was removed, and its settings went with it. Delete that file; or --force, to have them here",
+	complain("%s: " RECORD_DIR "/%s is of interface %u, device %s, and this is interface %u, "
+				   "device %s: the NIC was removed, and its settings went with it. Delete that file; or --force, to have them here",
 		 nic->name, nic->name, record->ifindex, record->bus, nic->index,
 		 nic->bus);
 	record_free(record);
@@ -229,7 +233,8 @@ int cmd_restore(const struct options *opt)
 		return ret;
 	lock = record_lock(&nic);
 	if (lock < 0)
-		return complain_err(lock, "cannot write to " RECORD_DIR "; restore has to be run as root");
+		return complain_err(lock, "cannot write to " RECORD_DIR "; restore has to be run "
+									"as root");
 	ret = load(&record, &nic, opt->force);
 	if (ret)
 		goto out;

@@ -39,14 +39,17 @@ static int refuse(const struct options *opt, const struct nic *nic)
 
 	probe_kernel(&kernel);
 	if (kernel.error)
-		return complain_err(kernel.error, "io_uring is not to be had; sysctl kernel.io_uring_disabled should be 0");
+		return complain_err(kernel.error, "io_uring is not to be had; sysctl "
+						  "kernel.io_uring_disabled should be 0");
 	if (!kernel.zcrx)
-		return complain("the running kernel has no zero-copy receive: boot one that has (uname -r tells which this is)");
+		return complain("the running kernel has no zero-copy receive: boot one that has "
+				"(uname -r tells which this is)");
 	if (is_zc_queue(opt, 0))
 		return complain("%s: queue 0 is needed for all that is not TCP; take 1 or higher",
 				nic->name);
 	if (nic->xdp)
-		return complain("%s has an XDP program, which excludes zero-copy receive: `ip link set %s xdp off`",
+		return complain("%s has an XDP program, which excludes zero-copy receive: `ip "
+				"link set %s xdp off`",
 				nic->name, nic->name);
 	return refuse_if_bound(nic, "set it up");
 }
@@ -100,7 +103,8 @@ static int set_split(const struct options *opt, const struct nic *nic)
 		return complain_err(ret, "%s: cannot ask for tcp-data-split",
 				    nic->name);
 	if (ret || !rings.can_split)
-		return complain("%s: the NIC or its driver (%s) cannot split headers from payload; the 82576 can, with this kernel's igb",
+		return complain("%s: the NIC or its driver (%s) cannot split headers from "
+				"payload; the 82576 can, with this kernel's igb",
 				nic->name, nic->driver);
 	if (rings.split)
 		return 0;
@@ -169,7 +173,8 @@ static int set_rss(const struct options *opt, const struct nic *nic,
 			goto out;
 	}
 	if (ret)
-		return complain_err(ret, "%s: there is no RSS table to choose which flows reach the queues",
+		return complain_err(ret, "%s: there is no RSS table to choose which flows reach "
+					 "the queues",
 				    nic->name);
 	/* channels that are only said to come are not there yet */
 	if (queues <= highest_queue(opt))
@@ -210,7 +215,8 @@ static int plan_rule(const struct nic *nic, struct record *record, bool ipv6,
 	if (old && old->queue == port->queue)
 		return 0;
 	if (old)
-		return complain("%s: port %u goes to queue %u by an earlier setup: `zcrxctl restore %s` first",
+		return complain("%s: port %u goes to queue %u by an earlier setup: `zcrxctl "
+				"restore %s` first",
 				nic->name, port->port, old->queue, nic->name);
 	if (record->nr_rules == MAX_RULES)
 		return complain("%s: no more than %u rules", nic->name,
@@ -218,7 +224,8 @@ static int plan_rule(const struct nic *nic, struct record *record, bool ipv6,
 	ret = nic_free_locations(nic, record->rule, record->nr_rules, &location,
 				 1);
 	if (ret == -ENOSPC)
-		return complain("%s: the NIC has no room for another rule: `ethtool -n %s` shows those that it has",
+		return complain("%s: the NIC has no room for another rule: `ethtool -n %s` shows "
+				"those that it has",
 				nic->name, nic->name);
 	if (ret)
 		return ret;
@@ -289,7 +296,8 @@ static int steer(const struct options *opt, const struct nic *nic,
 	if (ret && ret != -EOPNOTSUPP)
 		return ret;
 	if (!ret && record->nr_rules && opt->dry_run)
-		step_note("if the NIC refuses the rules, the RSS table leads all TCP to the queues");
+		step_note("if the NIC refuses the rules, the RSS table leads all TCP to the "
+			  "queues");
 	if (ret) {
 		/* it has none of them, and need not be asked again */
 		record->nr_rules = 0;
@@ -342,7 +350,8 @@ static int begin_record(struct record *record, const struct nic *nic,
 	if (!ret)
 		record_free(record);
 	else if (ret != -ENOENT)
-		return complain_err(ret, RECORD_DIR "/%s is not what setup has written; delete it if you know what it is",
+		return complain_err(ret, RECORD_DIR "/%s is not what setup has written; delete "
+						    "it if you know what it is",
 				    nic->name);
 	ret = record_take(record, nic);
 	if (ret)
@@ -384,7 +393,8 @@ static int set_up(const struct options *opt, const struct nic *nic)
 	if (!opt->dry_run) {
 		ret = record_save(&record, nic);
 		if (ret) {
-			ret = complain_err(ret, "cannot write " RECORD_DIR "/%s, which restore needs",
+			ret = complain_err(ret, "cannot write " RECORD_DIR "/%s, which restore "
+									   "needs",
 					   nic->name);
 			goto out;
 		}
@@ -413,7 +423,8 @@ int cmd_setup(const struct options *opt)
 		return ret;
 	lock = record_lock(&nic);
 	if (lock < 0)
-		return complain_err(lock, "cannot write to " RECORD_DIR "; setup has to be run as root");
+		return complain_err(lock, "cannot write to " RECORD_DIR "; setup has to be run "
+									"as root");
 	ret = set_up(opt, &nic);
 	close(lock);
 	return ret;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
-#include <inttypes.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
@@ -64,7 +63,7 @@ static void print_json(const struct row *row)
 static void cell(bool known, uint64_t value)
 {
 	if (known)
-		printf(" %9" PRIu64, value);
+		printf(" %9llu", (unsigned long long)value);
 	else
 		printf(" %9s", "-");
 }

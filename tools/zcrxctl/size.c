@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0
-#include <inttypes.h>
 #include <stdio.h>
 
 #include "json.h"
@@ -38,21 +37,22 @@ static void print_text(const struct options *opt, const struct nic *nic,
 	printf("%g Mbit/s, each buffer kept for %g ms, %u connection%s\n\n",
 	       opt->rate / 1e6, opt->latency * 1e3, opt->connections,
 	       opt->connections == 1 ? "" : "s");
-	printf("%10" PRIu64 " buffers  in the NIC's queues: 2 x %u descriptors + 192 for each,\n"
+	printf("%10llu buffers  in the NIC's queues: 2 x %u descriptors + 192 for each,\n"
 	       "                    for its ring, and what its page_pool may keep\n",
 	       s->in_queues, s->descriptors);
-	printf("%10" PRIu64 "          held by the program: frames of %u bytes payload, %u buffer%s\n"
+	printf("%10llu          held by the program: frames of %u bytes payload, %u "
+			    "buffer%s\n"
 	       "                    each, that come in while it keeps them\n",
 	       s->held, s->payload, s->bufs_per_frame,
 	       s->bufs_per_frame == 1 ? "" : "s");
-	printf("%10" PRIu64 "          waiting in sockets: %s of net.ipv4.tcp_rmem for each\n"
+	printf("%10llu          waiting in sockets: %s of net.ipv4.tcp_rmem for each\n"
 	       "                    connection; less with SO_RCVBUF\n",
 	       s->in_sockets, human(size, sizeof(size), s->rcvbuf));
-	printf("%10" PRIu64 " buffers in all\n\n", s->buffers);
-	printf("area              %" PRIu64 " bytes (%s)\n",
+	printf("%10llu buffers in all\n\n", s->buffers);
+	printf("area              %llu bytes (%s)\n",
 	       s->buffers * s->buf_len,
 	       human(size, sizeof(size), (double)s->buffers * s->buf_len));
-	printf("                  %" PRIu64 " (%s) will do: segments are dropped, and sent again,\n"
+	printf("                  %llu (%s) will do: segments are dropped, and sent again,\n"
 	       "                  when the program is late\n",
 	       s->least * s->buf_len,
 	       human(least, sizeof(least), (double)s->least * s->buf_len));
@@ -69,8 +69,9 @@ int cmd_size(const struct options *opt)
 	int ret;
 
 	if (opt->rate <= 0 || opt->latency <= 0) {
-		complain("size wants --rate, as 10G, and --latency: for how long the program keeps a buffer, as 5ms");
-		usage(NULL);
+		complain("size wants --rate, as 10G, and --latency: for how long the program "
+			 "keeps a buffer, as 5ms");
+		print_usage(NULL);
 		return EXIT_USAGE;
 	}
 	ret = open_nic(&nic, opt->ifname);

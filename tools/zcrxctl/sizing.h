@@ -13,14 +13,14 @@ struct sizing {
 	uint32_t descriptors;		/* of each queue's ring */
 	uint32_t payload;		/* bytes of a full frame */
 	uint32_t bufs_per_frame;
-	uint64_t rcvbuf;		/* what a socket queues, in bytes */
+	unsigned long long rcvbuf;		/* what a socket queues, in bytes */
 
-	uint64_t in_queues;		/* buffers: of the NIC's queues */
-	uint64_t held;			/* by the program */
-	uint64_t in_sockets;		/* that wait for it */
+	unsigned long long in_queues;		/* buffers: of the NIC's queues */
+	unsigned long long held;			/* by the program */
+	unsigned long long in_sockets;		/* that wait for it */
 
-	uint64_t least;			/* buffers that do, with losses at times */
-	uint64_t buffers;		/* none is lost for want of one */
+	unsigned long long least;			/* buffers that do, with losses at times */
+	unsigned long long buffers;		/* none is lost for want of one */
 	uint32_t rq_entries, cq_entries;
 };
 

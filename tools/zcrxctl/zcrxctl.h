@@ -54,7 +54,7 @@ int cmd_stat(const struct options *opt);
 /* Fills in opt for the command from its arguments, or says why not. */
 int options_parse(struct options *opt, const struct command *cmd, int argc,
 		  char **argv);
-void usage(const struct command *cmd);
+void print_usage(const struct command *cmd);
 
 /* "zcrxctl: ..." on stderr. Returns EXIT_NO. */
 int complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
