@@ -53,9 +53,15 @@ static netdev_tx_t zc_xmit(struct sk_buff *skb, struct net_device *netdev)
 	return NETDEV_TX_OK;
 }
 
+/* As igb does, all rules go when it is to take no more. */
 static int zc_set_features(struct net_device *netdev, netdev_features_t features)
 {
-	return zc_fails();
+	struct zc_nic *nic = netdev_priv(netdev);
+	int err = zc_fails();
+
+	if (!err && !(features & NETIF_F_NTUPLE))
+		memset(nic->used, 0, sizeof(nic->used));
+	return err;
 }
 
 static const struct net_device_ops zc_netdev_ops = {

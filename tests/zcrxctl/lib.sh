@@ -58,6 +58,11 @@ is() { # WANTED FOUND
 	return 1
 }
 
+# Where setup writes down what there was.
+record_of() { # IF
+	echo "/run/zcrx/$(stat -Lc %i /proc/self/ns/net)-$(<"/sys/class/net/$1/ifindex")"
+}
+
 # All that setup may change. An interface without rules says so.
 state() { # IF
 	ethtool -l "$1" | sed -n '/Current/,$p'

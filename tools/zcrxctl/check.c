@@ -101,9 +101,10 @@ static void check_kernel(struct check *c)
 		    ", with the extensions for dma-bufs" :
 		    ", upstream's: dma-bufs do not survive payload that has to be copied");
 	else
-		say(c, "kernel", NO, "install the kernel of this project, and reboot",
-		    "%s: no zero-copy receive (IORING_REGISTER_QUERY %s)",
-		    uts.release, kernel.query ? "says so" : "is not known");
+		say(c, "kernel", kernel.query ? NO : UNKNOWN,
+		    "install the kernel of this project, and reboot",
+		    "%s: %s", uts.release, kernel.query ? "no zero-copy receive" :
+		    "too old to tell; 6.15 to 6.17 may have zero-copy receive");
 }
 
 static void check_capability(struct check *c)
@@ -130,7 +131,7 @@ static void check_link(struct check *c)
 
 static void check_driver(struct check *c)
 {
-	const char *driver = c->nic.driver[0] ? c->nic.driver : "the interface has no driver that";
+	const char *driver = c->nic.driver[0] ? c->nic.driver : "no driver";
 	int ret;
 
 	if (!c->admin) {
@@ -144,7 +145,7 @@ static void check_driver(struct check *c)
 		    "%s can restart a single queue", driver);
 	else if (!ret)
 		say(c, "queue API", NO, NULL,
-		    "%s cannot restart a single queue; igb of this kernel can, on an 82576",
+		    "%s: no queue API, or no DMA; igb of this kernel has both, on an 82576",
 		    driver);
 	else
 		say(c, "queue API", UNKNOWN, NULL, "%s: %s", driver,
@@ -247,7 +248,8 @@ static bool read_number(const char *path, uint64_t *value)
 	if (!file)
 		return false;
 	ok = fscanf(file, "%llu", &v) == 1;
-	*value = v;
+	if (ok)
+		*value = v;
 	fclose(file);
 	return ok;
 }

@@ -22,9 +22,9 @@ static const struct command commands[] = {
 		.options = "qptnj", .needs_if = true, .needs_queue = true,
 	}, {
 		.name = "restore", .run = cmd_restore,
-		.args = "IF [-n] [-j] [--force]",
+		.args = "IF [-n] [-j]",
 		.help = "put back what was there before setup",
-		.options = "njf", .needs_if = true,
+		.options = "nj", .needs_if = true,
 	}, {
 		.name = "size", .run = cmd_size,
 		.args = "IF --queue Q... --rate BITS --latency TIME [--connections N] "
@@ -148,6 +148,6 @@ int main(int argc, char **argv)
 	}
 	ret = cmd->run(&opt);
 	if (fflush(stdout) || ferror(stdout))
-		ret = complain_err(-errno, "writing the output");
+		ret = complain_err(errno ? -errno : -EIO, "writing the output");
 	return ret;
 }

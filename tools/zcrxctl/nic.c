@@ -26,6 +26,11 @@ static int link_attr_cb(const struct nlattr *attr, void *data)
 	struct nic *nic = data;
 
 	switch (mnl_attr_get_type(attr)) {
+	case IFLA_IFNAME:
+		/* it may have been asked for by another name that it has */
+		snprintf(nic->name, sizeof(nic->name), "%s",
+			 mnl_attr_get_str(attr));
+		break;
 	case IFLA_MTU:
 		nic->mtu = mnl_attr_get_u32(attr);
 		break;

@@ -85,7 +85,8 @@ int nic_add_rule(const struct nic *nic, const struct nic_rule *rule);
 int nic_has_rule(const struct nic *nic, const struct nic_rule *rule);
 int nic_del_rule(const struct nic *nic, const struct nic_rule *rule);
 
-/* How many rules of any kind lead to the queue. */
+/* How many rules of any kind there are, and how many of them lead to the queue. */
+int nic_count_rules(const struct nic *nic);
 int nic_rules_to(const struct nic *nic, uint32_t queue);
 
 #endif /* ZCRXCTL_NIC_H */

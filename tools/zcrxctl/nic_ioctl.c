@@ -12,12 +12,14 @@
 
 #include "nic.h"
 #include "nic_ioctl.h"
+#include "nl.h"
 
 static int ethtool(const struct nic *nic, void *cmd)
 {
 	struct ifreq ifr = { .ifr_data = cmd };
 	int fd, ret = 0;
 
+	nl_forget_why();
 	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
@@ -282,11 +284,14 @@ int nic_has_rule(const struct nic *nic, const struct nic_rule *rule)
 		return 0;
 	if (ret)
 		return ret;
+	/* a driver may give back what nobody asked for otherwise than it got it */
 	fill_rule(&want, rule);
-	if (nfc.fs.flow_type != want.flow_type ||
-	    nfc.fs.ring_cookie != want.ring_cookie ||
-	    memcmp(&nfc.fs.h_u, &want.h_u, sizeof(want.h_u)) ||
-	    memcmp(&nfc.fs.m_u, &want.m_u, sizeof(want.m_u)))
+	if ((nfc.fs.flow_type & ~(FLOW_EXT | FLOW_MAC_EXT)) != want.flow_type ||
+	    nfc.fs.ring_cookie != want.ring_cookie)
+		return -EEXIST;
+	if (rule->ipv6 ?
+	    nfc.fs.h_u.tcp_ip6_spec.pdst != want.h_u.tcp_ip6_spec.pdst :
+	    nfc.fs.h_u.tcp_ip4_spec.pdst != want.h_u.tcp_ip4_spec.pdst)
 		return -EEXIST;
 	return 1;
 }
@@ -299,6 +304,14 @@ int nic_del_rule(const struct nic *nic, const struct nic_rule *rule)
 	};
 
 	return ethtool(nic, &nfc);
+}
+
+int nic_count_rules(const struct nic *nic)
+{
+	struct ethtool_rxnfc count = { .cmd = ETHTOOL_GRXCLSRLCNT };
+	int ret = ethtool(nic, &count);
+
+	return ret ? ret : (int)count.rule_cnt;
 }
 
 int nic_rules_to(const struct nic *nic, uint32_t queue)

@@ -15,6 +15,11 @@ const char *nl_why(void)
 	return why;
 }
 
+void nl_forget_why(void)
+{
+	why[0] = '\0';
+}
+
 struct nlmsghdr *nl_request(struct nl *nl, void *buf, uint8_t cmd,
 			    uint16_t flags)
 {
@@ -60,17 +65,32 @@ static int error_cb(const struct nlmsghdr *nlh, void *data)
 	return MNL_CB_ERROR;
 }
 
+/* The end of a dump has how it went; libmnl does not look. */
+static int done_cb(const struct nlmsghdr *nlh, void *data)
+{
+	int err = 0;
+
+	(void)data;
+	if (mnl_nlmsg_get_payload_len(nlh) >= sizeof(err))
+		memcpy(&err, mnl_nlmsg_get_payload(nlh), sizeof(err));
+	if (!err)
+		return MNL_CB_STOP;
+	errno = -err;
+	return MNL_CB_ERROR;
+}
+
 int nl_talk(struct nl *nl, struct nlmsghdr *nlh, mnl_cb_t cb, void *data)
 {
 	/* what is not in it libmnl sees to */
-	static mnl_cb_t control[NLMSG_ERROR + 1] = {
+	static mnl_cb_t control[NLMSG_DONE + 1] = {
 		[NLMSG_ERROR] = error_cb,
+		[NLMSG_DONE] = done_cb,
 	};
 	char buf[2 * NL_BUF_SIZE];
 	ssize_t len;
 	int ret;
 
-	why[0] = '\0';
+	nl_forget_why();
 	nlh->nlmsg_seq = ++nl->seq;
 	if (mnl_socket_sendto(nl->sock, nlh, nlh->nlmsg_len) < 0)
 		return -errno;
@@ -80,7 +100,7 @@ int nl_talk(struct nl *nl, struct nlmsghdr *nlh, mnl_cb_t cb, void *data)
 			return -errno;
 		ret = mnl_cb_run2(buf, len, nl->seq,
 				  mnl_socket_get_portid(nl->sock), cb, data,
-				  control, NLMSG_ERROR + 1);
+				  control, NLMSG_DONE + 1);
 	} while (ret > MNL_CB_STOP);
 	return ret == MNL_CB_ERROR ? -errno : 0;
 }

@@ -34,5 +34,6 @@ int nl_talk(struct nl *nl, struct nlmsghdr *nlh, mnl_cb_t cb, void *data);
 
 /* The kernel's own words for the last refusal; an empty string if it had none. */
 const char *nl_why(void);
+void nl_forget_why(void);
 
 #endif /* ZCRXCTL_NL_H */

@@ -19,7 +19,6 @@ static const struct option longs[] = {
 	{ "try", no_argument, NULL, 't' },
 	{ "dry-run", no_argument, NULL, 'n' },
 	{ "json", no_argument, NULL, 'j' },
-	{ "force", no_argument, NULL, 'f' },
 	{ "rate", required_argument, NULL, 'r' },
 	{ "latency", required_argument, NULL, 'l' },
 	{ "connections", required_argument, NULL, 'c' },
@@ -87,6 +86,11 @@ static const struct unit rate_units[] = {
 };
 
 /* Times have a unit: 5 may be thought to be ms. */
+static const struct unit second_units[] = {
+	{ "", 1 }, { "ms", 0.001 }, { "s", 1 },
+	{ }
+};
+
 static const struct unit time_units[] = {
 	{ "us", 0.000001 }, { "ms", 0.001 }, { "s", 1 },
 	{ }
@@ -147,6 +151,7 @@ static bool port(struct options *opt, const char *s)
 {
 	uint64_t number_, queue = ANY_QUEUE;
 	struct port *port = &opt->port[opt->nr_ports];
+	unsigned int i;
 	char *end;
 
 	if (opt->nr_ports == MAX_PORTS ||
@@ -154,6 +159,9 @@ static bool port(struct options *opt, const char *s)
 		return false;
 	if (*end && (*end != '@' || !whole(end + 1, UINT16_MAX, &queue)))
 		return false;
+	for (i = 0; i < opt->nr_ports; i++)
+		if (opt->port[i].port == number_)
+			return false;
 	port->port = number_;
 	port->queue = queue;
 	opt->nr_ports++;
@@ -180,9 +188,6 @@ static bool parse_one(struct options *opt, int letter, const char *arg)
 	case 'j':
 		opt->json = true;
 		return true;
-	case 'f':
-		opt->force = true;
-		return true;
 	case 'r':
 		return with_unit(arg, rate_units, &opt->rate) &&
 		       opt->rate > 0 && opt->rate <= 1e13;
@@ -195,14 +200,14 @@ static bool parse_one(struct options *opt, int letter, const char *arg)
 		opt->connections = value;
 		return true;
 	case 'b':
-		if (!bytes(arg, 1 << 30, &value) || !value ||
+		if (!bytes(arg, 1 << 20, &value) || value < 4096 ||
 		    (value & (value - 1)))
 			return false;
 		opt->rx_buf_len = value;
 		return true;
 	case 'w':
 		opt->watch = true;
-		return !arg || (with_unit(arg, size_units, &opt->interval) &&
+		return !arg || (with_unit(arg, second_units, &opt->interval) &&
 				opt->interval >= 0.01 && opt->interval <= 86400);
 	case 'C':
 		return whole(arg, UINT32_MAX, &opt->count) && opt->count;
@@ -252,10 +257,18 @@ int options_parse(struct options *opt, const struct command *cmd, int argc,
 		.connections = 1,
 	};
 	opterr = 0;
-	while ((letter = getopt_long(argc, argv, "q:p:a:tnjfr:l:c:b:w::", longs,
+	while ((letter = getopt_long(argc, argv, ":q:p:a:tnjr:l:c:b:w::", longs,
 				     NULL)) != -1) {
 		const char *arg = optarg;
 
+		if (letter == ':') {
+			complain("--%s wants a value", name_of(optopt));
+			return EXIT_USAGE;
+		}
+		if (letter == '?' && optopt && !strchr(cmd->options, optopt)) {
+			complain("%s does not know -%c", cmd->name, optopt);
+			return EXIT_USAGE;
+		}
 		if (letter == '?' || !strchr(cmd->options, letter)) {
 			complain("%s does not know %s", cmd->name,
 				 letter == '?' ? argv[optind - 1] :

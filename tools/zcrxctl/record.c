@@ -13,25 +13,41 @@
 #define FIRST_LINE	"zcrxctl 1\n"
 #define LAST_LINE	"end"
 
-/* No interface has a colon in its name. */
-#define NEW		":new"
-#define LOCK		":lock"
+#define NEW		".new"
+#define LOCK		".lock"
 
 static void path_of(char *path, size_t size, const struct nic *nic,
 		    const char *suffix)
 {
-	snprintf(path, size, RECORD_DIR "/%s%s", nic->name, suffix);
+	struct stat netns = {};
+
+	stat("/proc/self/ns/net", &netns);
+	snprintf(path, size, RECORD_DIR "/%lu-%u%s",
+		 (unsigned long)netns.st_ino, nic->index, suffix);
+}
+
+const char *record_path(const struct nic *nic)
+{
+	static char path[64];
+
+	path_of(path, sizeof(path), nic, "");
+	return path;
 }
 
 int record_lock(const struct nic *nic)
 {
+	struct stat dir;
 	char path[64];
 	int fd, ret;
 
 	if (mkdir(RECORD_DIR, 0755) && errno != EEXIST)
 		return -errno;
+	if (lstat(RECORD_DIR, &dir))
+		return -errno;
+	if (!S_ISDIR(dir.st_mode) || dir.st_uid || (dir.st_mode & 022))
+		return -EPERM;
 	path_of(path, sizeof(path), nic, LOCK);
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -errno;
 	if (flock(fd, LOCK_EX)) {
@@ -106,6 +122,12 @@ static void write_record(FILE *file, const struct record *record)
 		fprintf(file, "rule %u %d %u %u\n",
 			record->rule[i].location, record->rule[i].ipv6 ? 6 : 4,
 			record->rule[i].port, record->rule[i].queue);
+	if (record->nr_table) {
+		fprintf(file, "table %u", record->nr_table);
+		for (i = 0; i < record->nr_table; i++)
+			fprintf(file, " %u", record->table[i]);
+		fputc('\n', file);
+	}
 	fputs(LAST_LINE "\n", file);
 }
 
@@ -114,16 +136,23 @@ int record_save(const struct record *record, const struct nic *nic)
 {
 	char path[64], new[64];
 	FILE *file;
-	int ret = 0;
+	int fd, ret = 0;
 
 	path_of(path, sizeof(path), nic, "");
 	path_of(new, sizeof(new), nic, NEW);
-	file = fopen(new, "we");
-	if (!file)
+	fd = open(new, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
+		  0600);
+	if (fd < 0)
 		return -errno;
+	file = fdopen(fd, "w");
+	if (!file) {
+		close(fd);
+		return -ENOMEM;
+	}
+	errno = 0;
 	write_record(file, record);
-	if (fflush(file) || fsync(fileno(file)))
-		ret = -errno;
+	if (ferror(file) || fflush(file) || fsync(fd))
+		ret = errno ? -errno : -EIO;
 	if (fclose(file) && !ret)
 		ret = -errno;
 	if (!ret && rename(new, path))
@@ -153,6 +182,19 @@ static bool read_rss(FILE *file, struct record *record)
 	record->rss.size = size;
 	for (i = 0; i < size; i++)
 		if (fscanf(file, "%u", &record->rss.queue[i]) != 1)
+			return false;
+	return true;
+}
+
+static bool read_table(FILE *file, struct record *record)
+{
+	unsigned int i;
+
+	if (fscanf(file, "%u", &record->nr_table) != 1 ||
+	    record->nr_table > MAX_QUEUES)
+		return false;
+	for (i = 0; i < record->nr_table; i++)
+		if (fscanf(file, "%u", &record->table[i]) != 1)
 			return false;
 	return true;
 }
@@ -204,6 +246,8 @@ static bool read_line(FILE *file, const char *word, struct record *record)
 	}
 	if (!strcmp(word, "rule"))
 		return read_rule(file, record);
+	if (!strcmp(word, "table"))
+		return read_table(file, record);
 	return false;
 }
 

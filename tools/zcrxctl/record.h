@@ -8,7 +8,10 @@
 #include "nic.h"
 #include "zcrxctl.h"
 
-/* Gone with a reboot, as what it tells of. */
+/*
+ * Gone with a reboot, as what it tells of. A record is named after the network namespace
+ * and the number of the interface in it, which no other has had or will have.
+ */
 #define RECORD_DIR	"/run/zcrx"
 
 #define MAX_RULES	(2 * MAX_PORTS)
@@ -26,9 +29,15 @@ struct record {
 	struct nic_rss rss;
 	struct nic_rule rule[MAX_RULES];
 	unsigned int nr_rules;
+	/* the queues that the table was made to lead to, if not rules did */
+	uint32_t table[MAX_QUEUES];
+	unsigned int nr_table;
 };
 
-/* Only one setup or restore of an interface at a time: an fd to keep, or -errno. */
+/*
+ * Only one setup or restore of an interface at a time: an fd to keep, or -errno. -EPERM
+ * if somebody else than root may write there.
+ */
 int record_lock(const struct nic *nic);
 
 /* What the interface has now. Returns 0 or -errno; record_free() frees it. */
@@ -38,6 +47,7 @@ int record_take(struct record *record, const struct nic *nic);
 int record_load(struct record *record, const struct nic *nic);
 int record_save(const struct record *record, const struct nic *nic);
 int record_remove(const struct nic *nic);
+const char *record_path(const struct nic *nic);
 void record_free(struct record *record);
 
 /* It is of this very device, and not of one that had its name before. */

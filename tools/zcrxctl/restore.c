@@ -52,7 +52,10 @@ static int del_rules(const struct options *opt, const struct nic *nic,
 		char from[64];
 
 		ret = nic_has_rule(nic, rule);
-		/* never added; or somebody else has taken the place since */
+		if (ret == -EEXIST)
+			step_note("rule %u is somebody else's now, and stays",
+				  rule->location);
+		/* it was never added */
 		if (!ret || ret == -EEXIST || ret == -EOPNOTSUPP)
 			continue;
 		if (ret < 0)
@@ -91,6 +94,38 @@ static int set_flag(const struct options *opt, const struct nic *nic,
 	return 0;
 }
 
+/* Drivers may drop all rules with it. */
+static int back_ntuple(const struct options *opt, const struct nic *nic,
+		       const struct record *record)
+{
+	bool now;
+	int ret;
+
+	ret = nic_get_ntuple(nic, &now);
+	if (ret)
+		return complain_err(ret, "%s: cannot ask for ntuple", nic->name);
+	if (now && !record->ntuple && !opt->dry_run && nic_count_rules(nic) > 0) {
+		step_note("ntuple stays on: there are rules of somebody else");
+		return 0;
+	}
+	return set_flag(opt, nic, "ntuple", now, record->ntuple, "K",
+			nic_set_ntuple);
+}
+
+static int back_split(const struct options *opt, const struct nic *nic,
+		      const struct record *record)
+{
+	struct nic_rings rings;
+	int ret;
+
+	ret = nic_get_rings(nic, &rings);
+	if (ret)
+		return complain_err(ret, "%s: cannot ask for tcp-data-split",
+				    nic->name);
+	return set_flag(opt, nic, "tcp-data-split", rings.split, record->split,
+			"G", nic_set_split);
+}
+
 static bool same_rss(const struct nic_rss *a, const struct nic_rss *b)
 {
 	return a->size == b->size &&
@@ -102,7 +137,7 @@ static bool same_rss(const struct nic_rss *a, const struct nic_rss *b)
  * the driver's own in between. That is done again if this is: the end is the same.
  */
 static int back_channels(const struct options *opt, const struct nic *nic,
-			 const struct record *record)
+			 const struct record *record, bool *changed)
 {
 	struct nic_channels now, was = record->channels;
 	char from[64], to[64];
@@ -114,6 +149,7 @@ static int back_channels(const struct options *opt, const struct nic *nic,
 				    nic->name);
 	if (now.rx == was.rx && now.tx == was.tx && now.combined == was.combined)
 		return 0;
+	*changed = true;
 	was.max_rx = now.max_rx;
 	was.max_tx = now.max_tx;
 	was.max_combined = now.max_combined;
@@ -176,50 +212,68 @@ static int back_rss(const struct options *opt, const struct nic *nic,
 int put_back(const struct options *opt, const struct nic *nic,
 	     const struct record *record)
 {
-	struct nic_rings rings = {};
-	bool ntuple = false;
+	bool channels = false;
 	int ret;
 
 	ret = del_rules(opt, nic, record);
-	if (!ret && record->has_ntuple && !nic_get_ntuple(nic, &ntuple))
-		ret = set_flag(opt, nic, "ntuple", ntuple, record->ntuple, "K",
-			       nic_set_ntuple);
+	if (!ret && record->has_ntuple)
+		ret = back_ntuple(opt, nic, record);
 	if (!ret && record->has_channels)
-		ret = back_channels(opt, nic, record);
-	if (!ret && record->has_split && !nic_get_rings(nic, &rings))
-		ret = set_flag(opt, nic, "tcp-data-split", rings.split,
-			       record->split, "G", nic_set_split);
-	/* the driver may have made a new one with the channels */
-	if (!ret && record->has_rss)
+		ret = back_channels(opt, nic, record, &channels);
+	if (!ret && record->has_split)
+		ret = back_split(opt, nic, record);
+	/* the driver may make a new one with the channels, and the right one */
+	if (opt->dry_run && channels)
+		step_note("the RSS table is set if it does not come with the channels");
+	else if (!ret && record->has_rss)
 		ret = back_rss(opt, nic, record);
 	if (ret || opt->dry_run)
 		return ret;
 	ret = record_remove(nic);
 	if (ret)
-		return complain_err(ret, "cannot remove " RECORD_DIR "/%s",
-				    nic->name);
+		return complain_err(ret, "cannot remove %s", record_path(nic));
 	return 0;
 }
 
-static int load(struct record *record, const struct nic *nic, bool force)
+static int load(struct record *record, const struct nic *nic)
 {
 	int ret = record_load(record, nic);
 
 	if (ret == -ENOENT)
-		return complain("%s: there is nothing to restore: no setup since the machine was "
-				"started, or it was restored",
-				nic->name);
+		return complain("%s: there is nothing to restore: no setup since the "
+				"machine was started, or it was restored, or the NIC was "
+				"removed since", nic->name);
 	if (ret)
-		return complain_err(ret, RECORD_DIR "/%s is not what setup has written",
-				    nic->name);
-	if (force || record_is_of(record, nic))
+		return complain_err(ret, "%s is not what setup has written; delete it "
+				    "if you know what it is", record_path(nic));
+	if (record_is_of(record, nic))
 		return 0;
-	complain("%s: " RECORD_DIR "/%s is of interface %u, device %s, and this is interface %u, "
-				   "device %s: the NIC was removed, and its settings went with it. Delete that file; or --force, to have them here",
-		 nic->name, nic->name, record->ifindex, record->bus, nic->index,
-		 nic->bus);
+	complain("%s is of device %s, and %s is %s: delete it", record_path(nic),
+		 record->bus, nic->name, nic->bus);
 	record_free(record);
 	return EXIT_NO;
+}
+
+int lock_nic(const struct nic *nic)
+{
+	int lock = record_lock(nic);
+
+	if (lock == -EPERM)
+		complain("others than root may write to " RECORD_DIR ": see who made "
+			 "it, and delete it");
+	else if (lock < 0)
+		complain_err(lock, "cannot write to " RECORD_DIR "; setup and restore "
+			     "have to be run as root");
+	return lock;
+}
+
+int refuse_if_down(const struct nic *nic)
+{
+	if (nic->up)
+		return 0;
+	/* igb, for one, makes a new RSS table when it is opened */
+	return complain("%s is down, and would forget settings when it is set up: "
+			"`ip link set %s up` first", nic->name, nic->name);
 }
 
 int cmd_restore(const struct options *opt)
@@ -231,14 +285,15 @@ int cmd_restore(const struct options *opt)
 	ret = open_nic(&nic, opt->ifname);
 	if (ret)
 		return ret;
-	lock = record_lock(&nic);
+	lock = lock_nic(&nic);
 	if (lock < 0)
-		return complain_err(lock, "cannot write to " RECORD_DIR "; restore has to be run "
-									"as root");
-	ret = load(&record, &nic, opt->force);
+		return EXIT_NO;
+	ret = load(&record, &nic);
 	if (ret)
 		goto out;
-	ret = refuse_if_bound(&nic, "restore");
+	ret = refuse_if_down(&nic);
+	if (!ret)
+		ret = refuse_if_bound(&nic, "restore");
 	if (!ret) {
 		steps_begin(opt, &nic, "restore");
 		ret = put_back(opt, &nic, &record);

@@ -12,6 +12,10 @@
 int put_back(const struct options *opt, const struct nic *nic,
 	     const struct record *record);
 
+/* record_lock(), and refusals, with words. */
+int lock_nic(const struct nic *nic);
+int refuse_if_down(const struct nic *nic);
+
 /* Says which queue of the interface has a provider, if one does: EXIT_NO, else 0. */
 int refuse_if_bound(const struct nic *nic, const char *what);
 

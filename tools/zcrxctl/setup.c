@@ -41,7 +41,7 @@ static int refuse(const struct options *opt, const struct nic *nic)
 	if (kernel.error)
 		return complain_err(kernel.error, "io_uring is not to be had; sysctl "
 						  "kernel.io_uring_disabled should be 0");
-	if (!kernel.zcrx)
+	if (!kernel.zcrx && kernel.query)
 		return complain("the running kernel has no zero-copy receive: boot one that has "
 				"(uname -r tells which this is)");
 	if (is_zc_queue(opt, 0))
@@ -51,6 +51,8 @@ static int refuse(const struct options *opt, const struct nic *nic)
 		return complain("%s has an XDP program, which excludes zero-copy receive: `ip "
 				"link set %s xdp off`",
 				nic->name, nic->name);
+	if (refuse_if_down(nic))
+		return EXIT_NO;
 	return refuse_if_bound(nic, "set it up");
 }
 
@@ -157,6 +159,7 @@ static int set_rss(const struct options *opt, const struct nic *nic,
 	char from[RSS_QUEUES_SIZE], to[RSS_QUEUES_SIZE];
 	struct nic_rss was, rss;
 	uint32_t queues;
+	bool to_come;
 	int ret;
 
 	ret = nic_get_rss(nic, &was);
@@ -176,13 +179,16 @@ static int set_rss(const struct options *opt, const struct nic *nic,
 		return complain_err(ret, "%s: there is no RSS table to choose which flows reach "
 					 "the queues",
 				    nic->name);
-	/* channels that are only said to come are not there yet */
-	if (queues <= highest_queue(opt))
+	/* channels that are only said to come bring a table of the driver's */
+	to_come = queues <= highest_queue(opt);
+	if (to_come)
 		queues = highest_queue(opt) + 1;
 	fill_table(opt, record, queues, &rss);
-	if (!memcmp(was.queue, rss.queue, rss.size * sizeof(*rss.queue)))
+	if (!to_come &&
+	    !memcmp(was.queue, rss.queue, rss.size * sizeof(*rss.queue)))
 		goto out;
-	step("RSS table", rss_queues(from, sizeof(from), &was),
+	step("RSS table", to_come ? "the driver's" :
+	     rss_queues(from, sizeof(from), &was),
 	     rss_queues(to, sizeof(to), &rss), "ethtool -X %s ...", nic->name);
 	if (!opt->dry_run)
 		ret = nic_set_rss(nic, &rss);
@@ -258,7 +264,9 @@ static int add_rules(const struct options *opt, const struct nic *nic,
 	unsigned int i;
 	int ret;
 
-	if (record->has_ntuple && !nic_get_ntuple(nic, &ntuple) && !ntuple) {
+	/* igb drops all rules when it goes off again: not if somebody has some */
+	if (record->has_ntuple && !nic_get_ntuple(nic, &ntuple) && !ntuple &&
+	    !nic_count_rules(nic)) {
 		step("ntuple", "off", "on", "ethtool -K %s ntuple on", nic->name);
 		if (!opt->dry_run && nic_set_ntuple(nic, true))
 			return -EOPNOTSUPP;
@@ -267,8 +275,16 @@ static int add_rules(const struct options *opt, const struct nic *nic,
 		const struct nic_rule *rule = &record->rule[i];
 		char to[64];
 
-		if (nic_has_rule(nic, rule) == 1)
+		ret = nic_has_rule(nic, rule);
+		if (ret == 1)
 			continue;
+		if (ret == -EEXIST)
+			return complain("%s: the place of rule %u was taken by another: "
+					"`zcrxctl restore %s` first", nic->name,
+					rule->location, nic->name);
+		if (ret && ret != -EOPNOTSUPP)
+			return complain_err(ret, "%s: cannot look at rule %u",
+					    nic->name, rule->location);
 		snprintf(to, sizeof(to), "tcp%d port %u to queue %u",
 			 rule->ipv6 ? 6 : 4, rule->port, rule->queue);
 		step("rule", "none", to,
@@ -287,6 +303,24 @@ static int add_rules(const struct options *opt, const struct nic *nic,
 	return 0;
 }
 
+static void lead_by_table(const struct options *opt, struct record *record)
+{
+	record->nr_rules = 0;
+	record->nr_table = opt->nr_queues;
+	memcpy(record->table, opt->queue, sizeof(record->table));
+}
+
+static int save(const struct options *opt, const struct nic *nic,
+		const struct record *record)
+{
+	int ret = opt->dry_run ? 0 : record_save(record, nic);
+
+	if (ret)
+		return complain_err(ret, "cannot write %s, which restore needs",
+				    record_path(nic));
+	return 0;
+}
+
 /* Rules where the NIC takes them, else the table. */
 static int steer(const struct options *opt, const struct nic *nic,
 		 struct record *record)
@@ -300,9 +334,13 @@ static int steer(const struct options *opt, const struct nic *nic,
 			  "queues");
 	if (ret) {
 		/* it has none of them, and need not be asked again */
-		record->nr_rules = 0;
-		if (!opt->dry_run && record->has_ntuple && !record->ntuple)
+		lead_by_table(opt, record);
+		if (record->has_ntuple && !record->ntuple &&
+		    !nic_count_rules(nic))
 			nic_set_ntuple(nic, false);
+		ret = save(opt, nic, record);
+		if (ret)
+			return ret;
 	}
 	if (opt->nr_ports && !record->nr_rules)
 		step_note("the NIC takes no rules for ports of TCP: all TCP goes to the queues");
@@ -350,9 +388,8 @@ static int begin_record(struct record *record, const struct nic *nic,
 	if (!ret)
 		record_free(record);
 	else if (ret != -ENOENT)
-		return complain_err(ret, RECORD_DIR "/%s is not what setup has written; delete "
-						    "it if you know what it is",
-				    nic->name);
+		return complain_err(ret, "%s is not what setup has written; delete it if "
+				    "you know what it is", record_path(nic));
 	ret = record_take(record, nic);
 	if (ret)
 		return complain_err(ret, "%s: cannot ask for its settings",
@@ -360,19 +397,53 @@ static int begin_record(struct record *record, const struct nic *nic,
 	return 0;
 }
 
-/* What a setup that failed leaves. The first one of several is not undone. */
-static void undo(const struct nic *nic, const struct record *record, bool second)
+/* What an earlier setup made stays: this one may add rules, or change nothing. */
+static int agree(const struct options *opt, const struct nic *nic,
+		 const struct record *record)
 {
-	const struct options plain = {};
+	unsigned int i;
+	bool same = record->nr_table == opt->nr_queues;
 
+	for (i = 0; i < record->nr_table; i++)
+		same = same && is_zc_queue(opt, record->table[i]);
+	if (record->nr_rules ? opt->nr_ports : same)
+		return 0;
+	return complain("%s: an earlier setup made %s: `zcrxctl restore %s` first, then "
+			"name all queues in one setup", nic->name,
+			record->nr_rules ? "rules for ports" :
+			"the RSS table lead to other queues", nic->name);
+}
+
+/* Into the record, before anything is changed. */
+static int plan(const struct options *opt, const struct nic *nic,
+		struct record *record)
+{
+	int ret = 0;
+
+	/* by the table already: the NIC did not take rules then */
+	if (!record->nr_table)
+		ret = plan_rules(opt, nic, record);
+	if (ret == -EOPNOTSUPP && !record->nr_rules)
+		ret = 0;
+	if (ret < 0)
+		return complain_err(ret, "%s: cannot look at the rules for flows",
+				    nic->name);
+	if (!record->nr_rules)
+		lead_by_table(opt, record);
+	return ret;
+}
+
+/* What a setup that failed leaves. The first one of several is not undone. */
+static void undo(const struct options *opt, const struct nic *nic,
+		 const struct record *record, bool second)
+{
 	if (second) {
 		complain("%s: `zcrxctl restore %s` puts back what was there before the first setup",
 			 nic->name, nic->name);
 		return;
 	}
 	complain("%s: putting back what was there", nic->name);
-	steps_begin(&plain, nic, "restore");
-	if (put_back(&plain, nic, record))
+	if (put_back(opt, nic, record))
 		complain("%s: `zcrxctl restore %s` tries it again", nic->name,
 			 nic->name);
 }
@@ -386,26 +457,21 @@ static int set_up(const struct options *opt, const struct nic *nic)
 	ret = begin_record(&record, nic, &second);
 	if (ret)
 		return ret;
-	ret = plan_rules(opt, nic, &record);
-	/* a NIC without rules goes without */
-	if (ret > 0)
+	if (second)
+		ret = agree(opt, nic, &record);
+	if (!ret)
+		ret = plan(opt, nic, &record);
+	if (!ret)
+		ret = save(opt, nic, &record);
+	if (ret)
 		goto out;
-	if (!opt->dry_run) {
-		ret = record_save(&record, nic);
-		if (ret) {
-			ret = complain_err(ret, "cannot write " RECORD_DIR "/%s, which restore "
-									   "needs",
-					   nic->name);
-			goto out;
-		}
-	}
 	steps_begin(opt, nic, "setup");
 	ret = change(opt, nic, &record);
 	if (!ret && opt->try && !opt->dry_run)
 		ret = try(opt, nic);
-	steps_end(!ret);
 	if (ret && !opt->dry_run)
-		undo(nic, &record, second);
+		undo(opt, nic, &record, second);
+	steps_end(!ret);
 out:
 	record_free(&record);
 	return ret;
@@ -417,15 +483,14 @@ int cmd_setup(const struct options *opt)
 	int ret, lock;
 
 	ret = open_nic(&nic, opt->ifname);
-	if (!ret)
-		ret = refuse(opt, &nic);
 	if (ret)
 		return ret;
-	lock = record_lock(&nic);
+	lock = lock_nic(&nic);
 	if (lock < 0)
-		return complain_err(lock, "cannot write to " RECORD_DIR "; setup has to be run "
-									"as root");
-	ret = set_up(opt, &nic);
+		return EXIT_NO;
+	ret = refuse(opt, &nic);
+	if (!ret)
+		ret = set_up(opt, &nic);
 	close(lock);
 	return ret;
 }

@@ -21,6 +21,7 @@
 /* A buffer counts as a little more than itself in a socket: the skb with it. */
 #define SKB_OVERHEAD	300
 #define MAX_RQ_ENTRIES	32768
+#define MAX_CQ_ENTRIES	65536
 
 static uint64_t default_rcvbuf(void)
 {
@@ -84,7 +85,7 @@ void sizing_compute(struct sizing *s, const struct nic *nic,
 
 	s->least = s->in_queues + s->held;
 	s->buffers = s->least + s->in_sockets;
-	/* a completion for each buffer, and an entry for each completion */
+	/* a completion for each buffer, an entry for each completion, or all there can be */
 	s->rq_entries = power_of_two(s->held + s->descriptors, MAX_RQ_ENTRIES);
-	s->cq_entries = power_of_two(s->held + s->descriptors, 1 << 20);
+	s->cq_entries = power_of_two(s->held + s->descriptors, MAX_CQ_ENTRIES);
 }

@@ -232,21 +232,36 @@ static const struct queue *find(const struct queues *queues,
 }
 
 /*
- * A queue that was bound anew meanwhile counts from 0 again: then so much has happened
- * since.
+ * A queue that was bound meanwhile, or bound anew, has nothing that it could be compared
+ * with: its numbers begin at 0, and those of its ifq may be old.
  */
 static bool goes_on(const struct queue *before, const struct queue *queue)
 {
-	return before && before->has_stats &&
-	       before->stats.cqes <= queue->stats.cqes &&
-	       before->stats.queue.from_free <= queue->stats.queue.from_free &&
-	       before->stats.queue.returned <= queue->stats.queue.returned;
+	const struct zcrx_ext_stats *a = &before->stats, *b = &queue->stats;
+	unsigned int i;
+	bool on;
+
+	on = a->copy_count <= b->copy_count && a->copy_bytes <= b->copy_bytes &&
+	     a->delivered_bytes <= b->delivered_bytes && a->cqes <= b->cqes &&
+	     a->cq_full <= b->cq_full &&
+	     a->queue.from_ring <= b->queue.from_ring &&
+	     a->queue.from_free <= b->queue.from_free &&
+	     a->queue.from_others <= b->queue.from_others &&
+	     a->queue.alloc_failed <= b->queue.alloc_failed &&
+	     a->queue.starved_ns <= b->queue.starved_ns &&
+	     a->queue.returned <= b->queue.returned &&
+	     a->queue.invalid <= b->queue.invalid;
+	for (i = 0; i < ZCRX_STATS_REASONS; i++)
+		on = on && a->copies[i] <= b->copies[i] &&
+		     a->bytes[i] <= b->bytes[i];
+	for (i = 0; i < ZCRX_STATS_FAILURES; i++)
+		on = on && a->failed[i] <= b->failed[i];
+	return on;
 }
 
 static void watch_once(const struct options *opt, const struct queues *before,
 		       const struct queues *queues, double seconds)
 {
-	static const struct zcrx_ext_stats none;
 	unsigned int i;
 
 	for (i = 0; i < queues->nr; i++) {
@@ -254,10 +269,10 @@ static void watch_once(const struct options *opt, const struct queues *before,
 		const struct queue *old = find(before, queue);
 		struct zcrx_ext_stats d;
 
-		if (!queue->has_stats)
+		if (!queue->has_stats || !old || !old->has_stats ||
+		    !goes_on(old, queue))
 			continue;
-		d = difference(goes_on(old, queue) ? &old->stats : &none,
-			       &queue->stats);
+		d = difference(&old->stats, &queue->stats);
 		if (opt->json)
 			print_json(queue, &d, seconds);
 		else

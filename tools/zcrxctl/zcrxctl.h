@@ -25,7 +25,7 @@ struct options {
 	unsigned int nr_queues;
 	struct port port[MAX_PORTS];
 	unsigned int nr_ports;
-	bool json, dry_run, try, watch, force;
+	bool json, dry_run, try, watch;
 	double rate;			/* bits per second */
 	double latency;			/* seconds */
 	double interval;		/* of watch, seconds */
