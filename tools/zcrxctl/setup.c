@@ -39,8 +39,8 @@ static int refuse(const struct options *opt, const struct nic *nic)
 
 	probe_kernel(&kernel);
 	if (kernel.error)
-		return complain_err(kernel.error, "io_uring is not to be had; sysctl "
-						  "kernel.io_uring_disabled should be 0");
+		return complain_err(kernel.error, "io_uring is not to be had; "
+				    "sysctl kernel.io_uring_disabled should be 0");
 	if (!kernel.zcrx && kernel.query)
 		return complain("the running kernel has no zero-copy receive: boot one that has "
 				"(uname -r tells which this is)");
@@ -330,8 +330,8 @@ static int steer(const struct options *opt, const struct nic *nic,
 	if (ret && ret != -EOPNOTSUPP)
 		return ret;
 	if (!ret && record->nr_rules && opt->dry_run)
-		step_note("if the NIC refuses the rules, the RSS table leads all TCP to the "
-			  "queues");
+		step_note("if the NIC refuses the rules, the RSS table leads all TCP to "
+			  "the queues");
 	if (ret) {
 		/* it has none of them, and need not be asked again */
 		lead_by_table(opt, record);

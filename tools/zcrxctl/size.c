@@ -56,7 +56,7 @@ static void print_text(const struct options *opt, const struct nic *nic,
 	       "                  when the program is late\n",
 	       s->least * s->buf_len,
 	       human(least, sizeof(least), (double)s->least * s->buf_len));
-	printf("refill ring       %u entries: one for each completion that is held, 32768 at most\n",
+	printf("refill ring       %u entries: one for each completion held, at most 32768\n",
 	       s->rq_entries);
 	printf("completion queue  %u entries, else requests end with ENOSPC at times\n",
 	       s->cq_entries);
