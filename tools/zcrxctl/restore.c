@@ -175,7 +175,7 @@ static int back_channels(const struct options *opt, const struct nic *nic,
 static int back_rss(const struct options *opt, const struct nic *nic,
 		    const struct record *record)
 {
-	char from[RSS_QUEUES_SIZE], to[RSS_QUEUES_SIZE];
+	char from[RSS_QUEUES_SIZE], to[RSS_QUEUES_SIZE], command[RSS_COMMAND_SIZE];
 	struct nic_rss now;
 	uint32_t queues;
 	bool same;
@@ -194,8 +194,8 @@ static int back_rss(const struct options *opt, const struct nic *nic,
 	if (ret)
 		return complain_err(ret, "%s: cannot count the queues",
 				    nic->name);
-	step("RSS table", from, rss_queues(to, sizeof(to), &record->rss),
-	     "ethtool -X %s ...", nic->name);
+	step("RSS table", from, rss_queues(to, sizeof(to), &record->rss), "%s",
+	     rss_command(command, sizeof(command), nic, &record->rss));
 	if (opt->dry_run)
 		return 0;
 	/* as if nobody had touched it, if nobody had */

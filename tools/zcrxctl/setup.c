@@ -156,7 +156,7 @@ static void fill_table(const struct options *opt, const struct record *record,
 static int set_rss(const struct options *opt, const struct nic *nic,
 		   const struct record *record)
 {
-	char from[RSS_QUEUES_SIZE], to[RSS_QUEUES_SIZE];
+	char from[RSS_QUEUES_SIZE], to[RSS_QUEUES_SIZE], command[RSS_COMMAND_SIZE];
 	struct nic_rss was, rss;
 	uint32_t queues;
 	bool to_come;
@@ -189,7 +189,8 @@ static int set_rss(const struct options *opt, const struct nic *nic,
 		goto out;
 	step("RSS table", to_come ? "the driver's" :
 	     rss_queues(from, sizeof(from), &was),
-	     rss_queues(to, sizeof(to), &rss), "ethtool -X %s ...", nic->name);
+	     rss_queues(to, sizeof(to), &rss), "%s",
+	     rss_command(command, sizeof(command), nic, &rss));
 	if (!opt->dry_run)
 		ret = nic_set_rss(nic, &rss);
 	if (ret)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,6 +77,44 @@ void step_note(const char *fmt, ...)
 	va_end(args);
 	if (!options->json)
 		printf("note: %s\n", note);
+}
+
+static bool is_in_turn(const struct nic_rss *rss, uint32_t nr)
+{
+	uint32_t i;
+
+	for (i = 0; i < rss->size; i++)
+		if (rss->queue[i] != rss->queue[0] + i % nr)
+			return false;
+	return true;
+}
+
+/* Weights lead to the same queues as often, though not in the same order. */
+const char *rss_command(char *buf, unsigned int size, const struct nic *nic,
+			const struct nic_rss *rss)
+{
+	uint32_t i, queue, nr = 1, highest = 0;
+	unsigned int len;
+
+	while (nr < rss->size && rss->queue[nr] == rss->queue[0] + nr)
+		nr++;
+	if (rss->size && is_in_turn(rss, nr)) {
+		snprintf(buf, size, "ethtool -X %s start %u equal %u", nic->name,
+			 rss->queue[0], nr);
+		return buf;
+	}
+	for (i = 0; i < rss->size; i++)
+		if (rss->queue[i] > highest)
+			highest = rss->queue[i];
+	len = snprintf(buf, size, "ethtool -X %s weight", nic->name);
+	for (queue = 0; queue <= highest && len < size; queue++) {
+		uint32_t entries = 0;
+
+		for (i = 0; i < rss->size; i++)
+			entries += rss->queue[i] == queue;
+		len += snprintf(buf + len, size - len, " %u", entries);
+	}
+	return buf;
 }
 
 static int by_value(const void *a, const void *b)

@@ -25,4 +25,9 @@ unsigned int steps_taken(void);
 const char *rss_queues(char *buf, unsigned int size, const struct nic_rss *rss);
 #define RSS_QUEUES_SIZE	128
 
+/* How ethtool would be told to make the like of a table. */
+const char *rss_command(char *buf, unsigned int size, const struct nic *nic,
+			const struct nic_rss *rss);
+#define RSS_COMMAND_SIZE	256
+
 #endif /* ZCRXCTL_STEPS_H */
