@@ -104,7 +104,7 @@ static void check_kernel(struct check *c)
 		say(c, "kernel", kernel.query ? NO : UNKNOWN,
 		    "install the kernel of this project, and reboot",
 		    "%s: %s", uts.release, kernel.query ? "no zero-copy receive" :
-		    "too old to tell; 6.15 to 6.17 may have zero-copy receive");
+		    "too old to tell; 6.15 to 6.18 may have zero-copy receive");
 }
 
 static void check_capability(struct check *c)

@@ -215,6 +215,24 @@ static bool parse_one(struct options *opt, int letter, const char *arg)
 	return false;
 }
 
+/* By rules, nothing else would lead to it. */
+static int each_has_port(const struct options *opt)
+{
+	unsigned int i, j;
+
+	for (i = 0; opt->nr_ports && i < opt->nr_queues; i++) {
+		for (j = 0; j < opt->nr_ports; j++)
+			if (opt->port[j].queue == opt->queue[i])
+				break;
+		if (j < opt->nr_ports)
+			continue;
+		complain("no port goes to queue %u: --port PORT@%u, say",
+			 opt->queue[i], opt->queue[i]);
+		return EXIT_USAGE;
+	}
+	return 0;
+}
+
 /* Those that name no queue go to all, in turn. */
 static int spread_ports(struct options *opt)
 {
@@ -234,7 +252,7 @@ static int spread_ports(struct options *opt)
 			return EXIT_USAGE;
 		}
 	}
-	return 0;
+	return each_has_port(opt);
 }
 
 static const char *name_of(int letter)
