@@ -21,6 +21,7 @@
 #include "lib/pins.h"
 #include "lib/recv.h"
 #include "queue.h"
+#include "zc_reasons.h"
 #include "zc_rq.h"
 
 #define TIMEOUT		120
@@ -123,22 +124,6 @@ static int ask(struct answer *answer, __u32 rxq)
 		ASSERT_FALSE(__a->other_len);				\
 	} while (0)
 
-static const char * const reasons[] = {
-	[ZCRX_STATS_NODEV] = "nodev",
-	[ZCRX_STATS_FASTOPEN] = "fastopen",
-	[ZCRX_STATS_URGENT] = "urgent",
-	[ZCRX_STATS_DEVICE] = "device",
-	[ZCRX_STATS_EARLY] = "early",
-	[ZCRX_STATS_QUEUE] = "queue",
-	[ZCRX_STATS_UNSPLIT] = "unsplit",
-};
-
-static const char * const failures[] = {
-	[ZCRX_STATS_NO_ACCESS] = "no_access",
-	[ZCRX_STATS_FENCE] = "fence",
-	[ZCRX_STATS_NO_BUFFER] = "no_buffer",
-};
-
 /* Nothing moves: it is as fdinfo has it, but for what only the NIC's queue knows. */
 static bool is_fdinfo(const struct zc *zc, const struct zcrx_ext_stats *s)
 {
@@ -152,14 +137,14 @@ static bool is_fdinfo(const struct zc *zc, const struct zcrx_ext_stats *s)
 	       s->cq_full == (__u64)zc_fdinfo(zc, "cq_full") &&
 	       s->buffers == (__u64)zc_fdinfo(zc, "buffers") &&
 	       s->free == (__u64)zc_fdinfo(zc, "free");
-	for (i = 0; i < ARRAY_SIZE(reasons); i++) {
-		snprintf(key, sizeof(key), "copies_%s", reasons[i]);
+	for (i = 0; i < ZC_REASONS; i++) {
+		snprintf(key, sizeof(key), "copies_%s", zc_reasons[i]);
 		same &= s->copies[i] == (__u64)zc_fdinfo(zc, key);
-		snprintf(key, sizeof(key), "bytes_%s", reasons[i]);
+		snprintf(key, sizeof(key), "bytes_%s", zc_reasons[i]);
 		same &= s->bytes[i] == (__u64)zc_fdinfo(zc, key);
 	}
-	for (i = 0; i < ARRAY_SIZE(failures); i++) {
-		snprintf(key, sizeof(key), "failed_%s", failures[i]);
+	for (i = 0; i < ZC_FAILURES; i++) {
+		snprintf(key, sizeof(key), "failed_%s", zc_failures[i]);
 		same &= s->failed[i] == (__u64)zc_fdinfo(zc, key);
 	}
 	return same;

@@ -222,4 +222,10 @@ int64_t zc_fdinfo(const struct zc *zc, const char *key);
 /* The same of one of the queues, such as "from_ring". */
 int64_t zc_fdinfo_queue(const struct zc *zc, uint32_t rxq, const char *key);
 
+/*
+ * The number behind the next " key: " of a line of fdinfo, and where it begins; NULL if
+ * there is none.
+ */
+const char *zc_fdinfo_find(const char *line, const char *key, int64_t *value);
+
 #endif /* LIB_ZC_H */

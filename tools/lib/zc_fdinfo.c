@@ -6,15 +6,24 @@
 
 #include "zc.h"
 
-/* The number behind " key:" in the line, or -1. */
-static int64_t value_of(const char *line, const char *key)
+const char *zc_fdinfo_find(const char *line, const char *key, int64_t *value)
 {
 	char word[32];
-	const char *p;
 
 	snprintf(word, sizeof(word), " %s: ", key);
-	p = strstr(line, word);
-	return p ? strtoll(p + strlen(word), NULL, 10) : -1;
+	line = strstr(line, word);
+	if (!line)
+		return NULL;
+	line += strlen(word);
+	*value = strtoll(line, NULL, 10);
+	return line;
+}
+
+static int64_t value_of(const char *line, const char *key)
+{
+	int64_t value;
+
+	return zc_fdinfo_find(line, key, &value) ? value : -1;
 }
 
 /*

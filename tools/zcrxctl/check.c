@@ -101,10 +101,11 @@ static void check_kernel(struct check *c)
 		    ", with the extensions for dma-bufs" :
 		    ", upstream's: dma-bufs do not survive payload that has to be copied");
 	else
-		say(c, "kernel", kernel.query ? NO : UNKNOWN,
+		say(c, "kernel", kernel.untold ? UNKNOWN : NO,
 		    "install the kernel of this project, and reboot",
-		    "%s: %s", uts.release, kernel.query ? "no zero-copy receive" :
-		    "too old to tell; 6.15 to 6.18 may have zero-copy receive");
+		    "%s: %s", uts.release, kernel.untold ?
+		    "may have zero-copy receive, as 6.15 to 6.18, and does not tell" :
+		    "no zero-copy receive");
 }
 
 static void check_capability(struct check *c)
@@ -152,15 +153,10 @@ static void check_driver(struct check *c)
 		    strerror(-ret));
 }
 
+/* Queue 1, if none is named. */
 static uint32_t highest(const struct options *opt)
 {
-	uint32_t max = opt->nr_queues ? opt->queue[0] : 1;
-	unsigned int i;
-
-	for (i = 0; i < opt->nr_queues; i++)
-		if (opt->queue[i] > max)
-			max = opt->queue[i];
-	return max;
+	return opt->nr_queues ? options_highest_queue(opt) : 1;
 }
 
 static void check_channels(struct check *c)
@@ -181,10 +177,10 @@ static void check_channels(struct check *c)
 		return;
 	}
 	ret = nic_get_channels(&c->nic, &channels);
-	if (!ret && channels.max_combined + channels.max_rx < need) {
+	if (!ret && nic_max_rx_queues(&channels) < need) {
 		say(c, "channels", NO, NULL,
 		    "%u RX queues, and no more than %u are possible", queues,
-		    channels.max_combined + channels.max_rx);
+		    nic_max_rx_queues(&channels));
 		return;
 	}
 	if (!ret)
@@ -463,7 +459,7 @@ int cmd_check(const struct options *opt)
 	if (ret)
 		return ret;
 	if (!area)
-		area = sizing_smallest_area(&c.nic);
+		area = sizing_smallest_area(&c.nic, opt->nr_queues);
 	if (opt->json) {
 		json_object(NULL);
 		json_str("interface", c.nic.name);

@@ -147,6 +147,8 @@ int main(int argc, char **argv)
 		return ret;
 	}
 	ret = cmd->run(&opt);
+	if (ret == EXIT_USAGE)
+		print_usage(cmd);
 	if (fflush(stdout) || ferror(stdout))
 		ret = complain_err(errno ? -errno : -EIO, "writing the output");
 	return ret;

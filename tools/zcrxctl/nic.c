@@ -52,9 +52,7 @@ static int link_cb(const struct nlmsghdr *nlh, void *data)
 
 int nic_open(struct nic *nic, const char *name)
 {
-	char buf[NL_BUF_SIZE];
-	struct nlmsghdr *nlh;
-	struct nl nl;
+	struct nl_request req;
 	int ret;
 
 	memset(nic, 0, sizeof(*nic));
@@ -62,16 +60,11 @@ int nic_open(struct nic *nic, const char *name)
 		return -ENODEV;
 	snprintf(nic->name, sizeof(nic->name), "%s", name);
 
-	ret = nl_open(&nl, NULL);
+	ret = nl_begin_route(&req, RTM_GETLINK, sizeof(struct ifinfomsg));
 	if (ret)
 		return ret;
-	nlh = mnl_nlmsg_put_header(buf);
-	nlh->nlmsg_type = RTM_GETLINK;
-	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
-	mnl_nlmsg_put_extra_header(nlh, sizeof(struct ifinfomsg));
-	mnl_attr_put_strz(nlh, IFLA_IFNAME, name);
-	ret = nl_talk(&nl, nlh, link_cb, nic);
-	nl_close(&nl);
+	mnl_attr_put_strz(req.nlh, IFLA_IFNAME, name);
+	ret = nl_send(&req, link_cb, nic);
 	if (ret)
 		return ret;
 
@@ -83,16 +76,18 @@ int nic_open(struct nic *nic, const char *name)
  * ethtool's family: each request has the interface in its first attribute, of which
  * the number is the same for all of them.
  */
-static struct nlmsghdr *ethtool_begin(struct nl *nl, void *buf,
-				      const struct nic *nic, uint8_t cmd)
+static int ethtool_begin(struct nl_request *req, const struct nic *nic,
+			 uint8_t cmd)
 {
-	struct nlmsghdr *nlh = nl_request(nl, buf, cmd, 0);
-	struct nlattr *header = mnl_attr_nest_start(nlh,
-						    ETHTOOL_A_RINGS_HEADER);
+	struct nlattr *header;
+	int ret = nl_begin(req, ETHTOOL_GENL_NAME, cmd, 0);
 
-	mnl_attr_put_u32(nlh, ETHTOOL_A_HEADER_DEV_INDEX, nic->index);
-	mnl_attr_nest_end(nlh, header);
-	return nlh;
+	if (ret)
+		return ret;
+	header = mnl_attr_nest_start(req->nlh, ETHTOOL_A_RINGS_HEADER);
+	mnl_attr_put_u32(req->nlh, ETHTOOL_A_HEADER_DEV_INDEX, nic->index);
+	mnl_attr_nest_end(req->nlh, header);
+	return 0;
 }
 
 struct attrs {
@@ -112,16 +107,10 @@ static int ethtool_get(const struct nic *nic, uint8_t cmd, mnl_attr_cb_t cb,
 		       void *data)
 {
 	struct attrs attrs = { cb, data };
-	char buf[NL_BUF_SIZE];
-	struct nl nl;
-	int ret;
+	struct nl_request req;
+	int ret = ethtool_begin(&req, nic, cmd);
 
-	ret = nl_open(&nl, ETHTOOL_GENL_NAME);
-	if (ret)
-		return ret;
-	ret = nl_talk(&nl, ethtool_begin(&nl, buf, nic, cmd), attrs_cb, &attrs);
-	nl_close(&nl);
-	return ret;
+	return ret ? ret : nl_send(&req, attrs_cb, &attrs);
 }
 
 static int channels_cb(const struct nlattr *attr, void *data)
@@ -164,25 +153,24 @@ int nic_get_channels(const struct nic *nic, struct nic_channels *channels)
 /* Kinds that the driver does not have are not sent: it would refuse them. */
 int nic_set_channels(const struct nic *nic, const struct nic_channels *c)
 {
-	char buf[NL_BUF_SIZE];
-	struct nlmsghdr *nlh;
-	struct nl nl;
-	int ret;
+	struct nl_request req;
+	int ret = ethtool_begin(&req, nic, ETHTOOL_MSG_CHANNELS_SET);
 
-	ret = nl_open(&nl, ETHTOOL_GENL_NAME);
 	if (ret)
 		return ret;
-	nlh = ethtool_begin(&nl, buf, nic, ETHTOOL_MSG_CHANNELS_SET);
 	if (c->max_rx)
-		mnl_attr_put_u32(nlh, ETHTOOL_A_CHANNELS_RX_COUNT, c->rx);
+		mnl_attr_put_u32(req.nlh, ETHTOOL_A_CHANNELS_RX_COUNT, c->rx);
 	if (c->max_tx)
-		mnl_attr_put_u32(nlh, ETHTOOL_A_CHANNELS_TX_COUNT, c->tx);
+		mnl_attr_put_u32(req.nlh, ETHTOOL_A_CHANNELS_TX_COUNT, c->tx);
 	if (c->max_combined)
-		mnl_attr_put_u32(nlh, ETHTOOL_A_CHANNELS_COMBINED_COUNT,
+		mnl_attr_put_u32(req.nlh, ETHTOOL_A_CHANNELS_COMBINED_COUNT,
 				 c->combined);
-	ret = nl_talk(&nl, nlh, NULL, NULL);
-	nl_close(&nl);
-	return ret;
+	return nl_send(&req, NULL, NULL);
+}
+
+uint32_t nic_max_rx_queues(const struct nic_channels *channels)
+{
+	return channels->max_combined ? channels->max_combined : channels->max_rx;
 }
 
 int nic_rx_queues(const struct nic *nic, uint32_t *queues)
@@ -225,19 +213,13 @@ int nic_get_rings(const struct nic *nic, struct nic_rings *rings)
 
 int nic_set_split(const struct nic *nic, bool on)
 {
-	char buf[NL_BUF_SIZE];
-	struct nlmsghdr *nlh;
-	struct nl nl;
-	int ret;
+	struct nl_request req;
+	int ret = ethtool_begin(&req, nic, ETHTOOL_MSG_RINGS_SET);
 
-	ret = nl_open(&nl, ETHTOOL_GENL_NAME);
 	if (ret)
 		return ret;
-	nlh = ethtool_begin(&nl, buf, nic, ETHTOOL_MSG_RINGS_SET);
-	mnl_attr_put_u8(nlh, ETHTOOL_A_RINGS_TCP_DATA_SPLIT,
+	mnl_attr_put_u8(req.nlh, ETHTOOL_A_RINGS_TCP_DATA_SPLIT,
 			on ? ETHTOOL_TCP_DATA_SPLIT_ENABLED :
 			     ETHTOOL_TCP_DATA_SPLIT_DISABLED);
-	ret = nl_talk(&nl, nlh, NULL, NULL);
-	nl_close(&nl);
-	return ret;
+	return nl_send(&req, NULL, NULL);
 }

@@ -32,7 +32,8 @@ struct nic_channels {
 int nic_get_channels(const struct nic *nic, struct nic_channels *channels);
 int nic_set_channels(const struct nic *nic, const struct nic_channels *channels);
 
-/* How many RX queues there are now. */
+/* How many RX queues there may be, and are now. */
+uint32_t nic_max_rx_queues(const struct nic_channels *channels);
 int nic_rx_queues(const struct nic *nic, uint32_t *queues);
 
 struct nic_rings {
@@ -73,12 +74,11 @@ struct nic_rule {
 };
 
 /*
- * Finds as many free locations, the last first. -ENOSPC if there are not; the places
- * of rules that are in `taken` are not free either.
+ * Finds the last free location: -ENOSPC if there is none. The places of rules that are
+ * in `taken` are not free either.
  */
-int nic_free_locations(const struct nic *nic, const struct nic_rule *taken,
-		       unsigned int nr_taken, uint32_t *locations,
-		       unsigned int nr);
+int nic_free_location(const struct nic *nic, const struct nic_rule *taken,
+		      unsigned int nr_taken, uint32_t *location);
 int nic_add_rule(const struct nic *nic, const struct nic_rule *rule);
 
 /* 1 if it is there, 0 if its place is empty, -EEXIST if it has another. */

@@ -242,23 +242,23 @@ static bool is_taken(const struct ethtool_rxnfc *all,
 	return false;
 }
 
-int nic_free_locations(const struct nic *nic, const struct nic_rule *taken,
-		       unsigned int nr_taken, uint32_t *locations,
-		       unsigned int nr)
+int nic_free_location(const struct nic *nic, const struct nic_rule *taken,
+		      unsigned int nr_taken, uint32_t *location)
 {
 	struct ethtool_rxnfc *all;
-	unsigned int found = 0;
 	uint32_t size;
 	int ret;
 
 	ret = get_locations(nic, &all, &size);
 	if (ret)
 		return ret;
-	while (size-- && found < nr)
-		if (!is_taken(all, taken, nr_taken, size))
-			locations[found++] = size;
+	while (size && is_taken(all, taken, nr_taken, size - 1))
+		size--;
 	free(all);
-	return found < nr ? -ENOSPC : 0;
+	if (!size)
+		return -ENOSPC;
+	*location = size - 1;
+	return 0;
 }
 
 int nic_add_rule(const struct nic *nic, const struct nic_rule *rule)

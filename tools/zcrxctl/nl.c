@@ -20,18 +20,25 @@ void nl_forget_why(void)
 	why[0] = '\0';
 }
 
-struct nlmsghdr *nl_request(struct nl *nl, void *buf, uint8_t cmd,
-			    uint16_t flags)
+static void put_header(struct nl_request *req, uint16_t type, uint16_t flags,
+		       size_t header)
 {
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	req->nlh = mnl_nlmsg_put_header(req->buf);
+	req->nlh->nlmsg_type = type;
+	req->nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | flags;
+	req->nlh->nlmsg_seq = time(NULL);
+	mnl_nlmsg_put_extra_header(req->nlh, header);
+}
+
+static void put_genl(struct nl_request *req, uint16_t family, uint8_t cmd,
+		     uint16_t flags)
+{
 	struct genlmsghdr *genl;
 
-	nlh->nlmsg_type = nl->family;
-	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | flags;
-	genl = mnl_nlmsg_put_extra_header(nlh, sizeof(*genl));
+	put_header(req, family, flags, sizeof(*genl));
+	genl = mnl_nlmsg_get_payload(req->nlh);
 	genl->cmd = cmd;
 	genl->version = 1;
-	return nlh;
 }
 
 static int why_cb(const struct nlattr *attr, void *data)
@@ -79,7 +86,7 @@ static int done_cb(const struct nlmsghdr *nlh, void *data)
 	return MNL_CB_ERROR;
 }
 
-int nl_talk(struct nl *nl, struct nlmsghdr *nlh, mnl_cb_t cb, void *data)
+static int talk(struct nl_request *req, mnl_cb_t cb, void *data)
 {
 	/* what is not in it libmnl sees to */
 	static mnl_cb_t control[NLMSG_DONE + 1] = {
@@ -91,15 +98,14 @@ int nl_talk(struct nl *nl, struct nlmsghdr *nlh, mnl_cb_t cb, void *data)
 	int ret;
 
 	nl_forget_why();
-	nlh->nlmsg_seq = ++nl->seq;
-	if (mnl_socket_sendto(nl->sock, nlh, nlh->nlmsg_len) < 0)
+	if (mnl_socket_sendto(req->sock, req->nlh, req->nlh->nlmsg_len) < 0)
 		return -errno;
 	do {
-		len = mnl_socket_recvfrom(nl->sock, buf, sizeof(buf));
+		len = mnl_socket_recvfrom(req->sock, buf, sizeof(buf));
 		if (len < 0)
 			return -errno;
-		ret = mnl_cb_run2(buf, len, nl->seq,
-				  mnl_socket_get_portid(nl->sock), cb, data,
+		ret = mnl_cb_run2(buf, len, req->nlh->nlmsg_seq,
+				  mnl_socket_get_portid(req->sock), cb, data,
 				  control, NLMSG_DONE + 1);
 	} while (ret > MNL_CB_STOP);
 	return ret == MNL_CB_ERROR ? -errno : 0;
@@ -117,51 +123,67 @@ static int family_cb(const struct nlmsghdr *nlh, void *data)
 	return mnl_attr_parse(nlh, sizeof(struct genlmsghdr), id_cb, data);
 }
 
-static int find_family(struct nl *nl, const char *name)
+static int find_family(struct nl_request *req, const char *name, uint16_t *family)
 {
-	char buf[NL_BUF_SIZE];
-	struct nlmsghdr *nlh;
 	int ret;
 
-	nl->family = GENL_ID_CTRL;
-	nlh = nl_request(nl, buf, CTRL_CMD_GETFAMILY, 0);
-	mnl_attr_put_strz(nlh, CTRL_ATTR_FAMILY_NAME, name);
-	nl->family = 0;
-	ret = nl_talk(nl, nlh, family_cb, &nl->family);
-	if (!ret && !nl->family)
+	*family = 0;
+	put_genl(req, GENL_ID_CTRL, CTRL_CMD_GETFAMILY, 0);
+	mnl_attr_put_strz(req->nlh, CTRL_ATTR_FAMILY_NAME, name);
+	ret = talk(req, family_cb, family);
+	if (!ret && !*family)
 		ret = -ENOENT;
 	return ret;
 }
 
-int nl_open(struct nl *nl, const char *family)
+static int open_socket(struct nl_request *req, int protocol)
 {
 	int on = 1, ret;
 
-	memset(nl, 0, sizeof(*nl));
-	nl->seq = time(NULL);
-	nl->sock = mnl_socket_open2(family ? NETLINK_GENERIC : NETLINK_ROUTE,
-				    SOCK_CLOEXEC);
-	if (!nl->sock)
+	req->sock = mnl_socket_open2(protocol, SOCK_CLOEXEC);
+	if (!req->sock)
 		return -errno;
 	/* older kernels have no words of their own; nothing depends on them */
-	mnl_socket_setsockopt(nl->sock, NETLINK_EXT_ACK, &on, sizeof(on));
-	if (mnl_socket_bind(nl->sock, 0, MNL_SOCKET_AUTOPID) < 0) {
+	mnl_socket_setsockopt(req->sock, NETLINK_EXT_ACK, &on, sizeof(on));
+	if (mnl_socket_bind(req->sock, 0, MNL_SOCKET_AUTOPID) < 0) {
 		ret = -errno;
-		goto err_close;
-	}
-	if (family) {
-		ret = find_family(nl, family);
-		if (ret)
-			goto err_close;
+		mnl_socket_close(req->sock);
+		return ret;
 	}
 	return 0;
+}
 
-err_close:
-	mnl_socket_close(nl->sock);
+int nl_begin(struct nl_request *req, const char *family, uint8_t cmd,
+	     uint16_t flags)
+{
+	uint16_t id;
+	int ret;
+
+	ret = open_socket(req, NETLINK_GENERIC);
+	if (ret)
+		return ret;
+	ret = find_family(req, family, &id);
+	if (ret) {
+		mnl_socket_close(req->sock);
+		return ret;
+	}
+	put_genl(req, id, cmd, flags);
+	return 0;
+}
+
+int nl_begin_route(struct nl_request *req, uint16_t type, size_t header)
+{
+	int ret = open_socket(req, NETLINK_ROUTE);
+
+	if (!ret)
+		put_header(req, type, 0, header);
 	return ret;
 }
 
-void nl_close(struct nl *nl)
+int nl_send(struct nl_request *req, mnl_cb_t cb, void *data)
 {
-	mnl_socket_close(nl->sock);
+	int ret = talk(req, cb, data);
+
+	mnl_socket_close(req->sock);
+	return ret;
 }

@@ -6,31 +6,29 @@
 
 #include <libmnl/libmnl.h>
 
-/* A socket to one family of generic netlink, or to routing netlink. */
-struct nl {
-	struct mnl_socket *sock;
-	uint32_t seq;
-	uint16_t family;	/* 0: routing */
-};
-
 #define NL_BUF_SIZE	8192
 
-/*
- * Returns 0 or -errno: -ENOENT if the kernel has no such family. NULL stands for
- * routing netlink.
- */
-int nl_open(struct nl *nl, const char *family);
-void nl_close(struct nl *nl);
-
-/* A request to a generic family, in buf of NL_BUF_SIZE; flags: NLM_F_DUMP or 0. */
-struct nlmsghdr *nl_request(struct nl *nl, void *buf, uint8_t cmd,
-			    uint16_t flags);
+/* A request, and a socket for it alone. Attributes are put behind nlh. */
+struct nl_request {
+	struct nlmsghdr *nlh;
+	struct mnl_socket *sock;
+	char buf[NL_BUF_SIZE];
+};
 
 /*
- * Sends the request, and gives each answer to cb, which may be NULL, until the kernel
- * has said how it went. Returns 0 or -errno.
+ * Begins a request to a family of generic netlink; flags: NLM_F_DUMP or 0. Or one to
+ * routing netlink, with a header of its own. Returns 0 or -errno: -ENOENT if the kernel
+ * has no such family. After 0, nl_send() has to be called.
  */
-int nl_talk(struct nl *nl, struct nlmsghdr *nlh, mnl_cb_t cb, void *data);
+int nl_begin(struct nl_request *req, const char *family, uint8_t cmd,
+	     uint16_t flags);
+int nl_begin_route(struct nl_request *req, uint16_t type, size_t header);
+
+/*
+ * Sends the request, gives each answer to cb, which may be NULL, until the kernel has
+ * said how it went, and closes the socket. Returns 0 or -errno.
+ */
+int nl_send(struct nl_request *req, mnl_cb_t cb, void *data);
 
 /* The kernel's own words for the last refusal; an empty string if it had none. */
 const char *nl_why(void);

@@ -85,12 +85,12 @@ static const struct unit rate_units[] = {
 	{ }
 };
 
-/* Times have a unit: 5 may be thought to be ms. */
 static const struct unit second_units[] = {
 	{ "", 1 }, { "ms", 0.001 }, { "s", 1 },
 	{ }
 };
 
+/* These have a unit: 5 may be thought to be ms. */
 static const struct unit time_units[] = {
 	{ "us", 0.000001 }, { "ms", 0.001 }, { "s", 1 },
 	{ }
@@ -106,13 +106,31 @@ static bool bytes(const char *s, uint64_t max, uint64_t *value)
 	return true;
 }
 
-static bool add_queue(struct options *opt, uint64_t queue)
+bool options_has_queue(const struct options *opt, uint32_t queue)
 {
 	unsigned int i;
 
 	for (i = 0; i < opt->nr_queues; i++)
 		if (opt->queue[i] == queue)
 			return true;
+	return false;
+}
+
+uint32_t options_highest_queue(const struct options *opt)
+{
+	uint32_t max = 0;
+	unsigned int i;
+
+	for (i = 0; i < opt->nr_queues; i++)
+		if (opt->queue[i] > max)
+			max = opt->queue[i];
+	return max;
+}
+
+static bool add_queue(struct options *opt, uint32_t queue)
+{
+	if (options_has_queue(opt, queue))
+		return true;
 	if (opt->nr_queues == MAX_QUEUES)
 		return false;
 	opt->queue[opt->nr_queues++] = queue;
@@ -149,20 +167,20 @@ static bool queues(struct options *opt, const char *s)
 /* "80", "80@2" */
 static bool port(struct options *opt, const char *s)
 {
-	uint64_t number_, queue = ANY_QUEUE;
+	uint64_t value, queue = ANY_QUEUE;
 	struct port *port = &opt->port[opt->nr_ports];
 	unsigned int i;
 	char *end;
 
 	if (opt->nr_ports == MAX_PORTS ||
-	    !number(s, UINT16_MAX, &number_, &end) || !number_)
+	    !number(s, UINT16_MAX, &value, &end) || !value)
 		return false;
 	if (*end && (*end != '@' || !whole(end + 1, UINT16_MAX, &queue)))
 		return false;
 	for (i = 0; i < opt->nr_ports; i++)
-		if (opt->port[i].port == number_)
+		if (opt->port[i].port == value)
 			return false;
-	port->port = number_;
+	port->port = value;
 	port->queue = queue;
 	opt->nr_ports++;
 	return true;
@@ -236,17 +254,12 @@ static int each_has_port(const struct options *opt)
 /* Those that name no queue go to all, in turn. */
 static int spread_ports(struct options *opt)
 {
-	unsigned int i, j, next = 0;
+	unsigned int i, next = 0;
 
 	for (i = 0; i < opt->nr_ports; i++) {
 		if (opt->port[i].queue == ANY_QUEUE) {
 			opt->port[i].queue = opt->queue[next++ % opt->nr_queues];
-			continue;
-		}
-		for (j = 0; j < opt->nr_queues; j++)
-			if (opt->queue[j] == opt->port[i].queue)
-				break;
-		if (j == opt->nr_queues) {
+		} else if (!options_has_queue(opt, opt->port[i].queue)) {
 			complain("port %u is to go to queue %u, which --queue does not name",
 				 opt->port[i].port, opt->port[i].queue);
 			return EXIT_USAGE;

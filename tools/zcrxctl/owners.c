@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../lib/zc.h"
 #include "owners.h"
 
 #define RING	"anon_inode:[io_uring]"
@@ -39,37 +40,19 @@ static bool is_ring(const char *pid, const char *fd)
 	return len == (ssize_t)strlen(RING) && !memcmp(target, RING, len);
 }
 
-/* The number behind " key: ", from p on; that is where it ends, or NULL. */
-static const char *value(const char *p, const char *key, uint64_t *to)
-{
-	char word[32];
-
-	snprintf(word, sizeof(word), " %s: ", key);
-	p = strstr(p, word);
-	if (!p)
-		return NULL;
-	p += strlen(word);
-	*to = strtoull(p, NULL, 10);
-	return p;
-}
-
 /* One line for an ifq: " 0: if: 3 rxq: 1 if: 3 rxq: 2 buffers: ..." */
 static bool parse_ifq(const char *line, uint32_t ifindex, uint32_t queue,
 		      struct owner *owner)
 {
 	const char *p = line;
-	uint64_t index, rxq;
+	int64_t index, rxq;
 	bool found = false;
 
-	while ((p = value(p, "if", &index)) && (p = value(p, "rxq", &rxq)))
+	while ((p = zc_fdinfo_find(p, "if", &index)) &&
+	       (p = zc_fdinfo_find(p, "rxq", &rxq)))
 		found = found || (index == ifindex && rxq == queue);
-	if (!found)
-		return false;
-	return sscanf(line, "%u:", &owner->zcrx_id) == 1 &&
-	       value(line, "buffers", &owner->buffers) &&
-	       value(line, "free", &owner->free) &&
-	       value(line, "held", &owner->held) &&
-	       value(line, "in_flight", &owner->in_flight);
+	return found && zc_fdinfo_find(line, "held", &owner->held) &&
+	       zc_fdinfo_find(line, "in_flight", &owner->in_flight);
 }
 
 /* 1 if the ring has the queue, 0 if not, -EAGAIN if it does not tell. */

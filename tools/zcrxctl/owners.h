@@ -9,8 +9,7 @@
 struct owner {
 	pid_t pid;
 	char comm[32];
-	unsigned int zcrx_id;
-	uint64_t buffers, free, held, in_flight;
+	int64_t held, in_flight;	/* buffers */
 };
 
 /*

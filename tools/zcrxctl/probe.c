@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What only trying tells. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
 
@@ -30,27 +31,32 @@ static int ask(uint32_t op, void *answer, uint32_t size)
 	return ret ? ret : hdr.result;
 }
 
+/* Upstream had zero-copy receive four releases before it could be asked for it. */
+static bool is_before_the_question(void)
+{
+	unsigned int major, minor;
+	struct utsname uts;
+
+	return !uname(&uts) &&
+	       sscanf(uts.release, "%u.%u", &major, &minor) == 2 &&
+	       major == 6 && minor >= 15 && minor <= 18;
+}
+
 void probe_kernel(struct probe_kernel *kernel)
 {
 	struct io_uring_query_zcrx zcrx = {};
 	struct io_uring_query_zcrx_ext ext = {};
-	struct utsname uts = {};
 	int ret;
 
-	uname(&uts);
 	memset(kernel, 0, sizeof(*kernel));
 	ret = ask(IO_URING_QUERY_ZCRX, &zcrx, sizeof(zcrx));
 	switch (ret) {
 	case 0:
-		kernel->query = true;
 		kernel->zcrx = true;
 		break;
 	case -EOPNOTSUPP:
-		/* nor does 6.18 know of this question: older than the answer */
-		kernel->query = !strncmp(uts.release, "6.12.", 5);
-		break;
 	case -EINVAL:
-		/* too old for the question; for zero-copy receive, perhaps not */
+		kernel->untold = is_before_the_question();
 		break;
 	default:
 		kernel->error = ret;
@@ -60,21 +66,29 @@ void probe_kernel(struct probe_kernel *kernel)
 		kernel->extensions = ext.features;
 }
 
+/* The interface's queue for a ring with an area of so many bytes, or -errno. */
+static int bind_queue(struct zc *zc, const struct nic *nic, uint32_t queue,
+		      size_t area_len)
+{
+	const struct zc_config cfg = {
+		.ifname = nic->name,
+		.rxq = queue,
+		.cq_entries = 8,
+		.kind = AREA_USER,
+		.area_len = area_len,
+	};
+
+	return zc_open(zc, &cfg);
+}
+
 /*
  * The kernel looks for the queue API before it looks for the queue, and for that
  * before anything that would disturb one.
  */
 int probe_queue_api(const struct nic *nic)
 {
-	const struct zc_config cfg = {
-		.ifname = nic->name,
-		.rxq = NO_SUCH_QUEUE,
-		.cq_entries = 8,
-		.kind = AREA_USER,
-		.area_len = SMALL_AREA,
-	};
 	struct zc zc;
-	int ret = zc_open(&zc, &cfg);
+	int ret = bind_queue(&zc, nic, NO_SUCH_QUEUE, SMALL_AREA);
 
 	if (!ret) {
 		zc_close(&zc);
@@ -87,15 +101,8 @@ int probe_queue_api(const struct nic *nic)
 
 int probe_bind(const struct nic *nic, uint32_t queue, const char **advice)
 {
-	const struct zc_config cfg = {
-		.ifname = nic->name,
-		.rxq = queue,
-		.cq_entries = 8,
-		.kind = AREA_USER,
-		.area_len = BIND_AREA,
-	};
 	struct zc zc;
-	int ret = zc_open(&zc, &cfg);
+	int ret = bind_queue(&zc, nic, queue, BIND_AREA);
 
 	if (ret) {
 		*advice = zc_advice(&zc, ret);

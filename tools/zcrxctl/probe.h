@@ -10,7 +10,7 @@ struct nic;
 /* What the running kernel can do, as io_uring tells. */
 struct probe_kernel {
 	bool zcrx;
-	bool query;		/* it told; if not, nothing is known of zcrx */
+	bool untold;		/* it may have it all the same: 6.15 to 6.18 */
 	uint64_t extensions;	/* enum zcrx_ext_features; 0: upstream's alone */
 	int error;		/* of io_uring itself, or 0 */
 };

@@ -2,6 +2,8 @@
 #include <errno.h>
 #include <linux/genetlink.h>
 #include <linux/netdev.h>
+#include <net/if.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +21,13 @@ const char *provider_name(enum provider provider)
 		break;
 	}
 	return "none";
+}
+
+const char *queue_ifname(const struct queue *queue, char *buf)
+{
+	if (!if_indextoname(queue->ifindex, buf))
+		snprintf(buf, IF_NAMESIZE, "%u", queue->ifindex);
+	return buf;
 }
 
 static int io_uring_cb(const struct nlattr *attr, void *data)
@@ -60,9 +69,6 @@ static int attr_cb(const struct nlattr *attr, void *data)
 	case NETDEV_A_QUEUE_TYPE:
 		p->type = mnl_attr_get_u32(attr);
 		break;
-	case NETDEV_A_QUEUE_NAPI_ID:
-		p->queue.napi = mnl_attr_get_u32(attr);
-		break;
 	case NETDEV_A_QUEUE_DMABUF:
 		p->queue.provider = PROVIDER_DEVMEM;
 		p->queue.dmabuf = mnl_attr_get_u32(attr);
@@ -103,20 +109,16 @@ static int by_number(const void *a, const void *b)
 
 int queues_get(struct queues *queues, uint32_t ifindex)
 {
-	char buf[NL_BUF_SIZE];
-	struct nlmsghdr *nlh;
-	struct nl nl;
+	struct nl_request req;
 	int ret;
 
 	memset(queues, 0, sizeof(*queues));
-	ret = nl_open(&nl, NETDEV_FAMILY_NAME);
+	ret = nl_begin(&req, NETDEV_FAMILY_NAME, NETDEV_CMD_QUEUE_GET, NLM_F_DUMP);
 	if (ret)
 		return ret;
-	nlh = nl_request(&nl, buf, NETDEV_CMD_QUEUE_GET, NLM_F_DUMP);
 	if (ifindex)
-		mnl_attr_put_u32(nlh, NETDEV_A_QUEUE_IFINDEX, ifindex);
-	ret = nl_talk(&nl, nlh, queue_cb, queues);
-	nl_close(&nl);
+		mnl_attr_put_u32(req.nlh, NETDEV_A_QUEUE_IFINDEX, ifindex);
+	ret = nl_send(&req, queue_cb, queues);
 	if (ret)
 		queues_free(queues);
 	else if (queues->nr)
@@ -134,20 +136,16 @@ void queues_free(struct queues *queues)
 int queue_get(struct queue *queue, uint32_t ifindex, uint32_t id)
 {
 	struct queues queues = {};
-	char buf[NL_BUF_SIZE];
-	struct nlmsghdr *nlh;
-	struct nl nl;
+	struct nl_request req;
 	int ret;
 
-	ret = nl_open(&nl, NETDEV_FAMILY_NAME);
+	ret = nl_begin(&req, NETDEV_FAMILY_NAME, NETDEV_CMD_QUEUE_GET, 0);
 	if (ret)
 		return ret;
-	nlh = nl_request(&nl, buf, NETDEV_CMD_QUEUE_GET, 0);
-	mnl_attr_put_u32(nlh, NETDEV_A_QUEUE_IFINDEX, ifindex);
-	mnl_attr_put_u32(nlh, NETDEV_A_QUEUE_TYPE, NETDEV_QUEUE_TYPE_RX);
-	mnl_attr_put_u32(nlh, NETDEV_A_QUEUE_ID, id);
-	ret = nl_talk(&nl, nlh, queue_cb, &queues);
-	nl_close(&nl);
+	mnl_attr_put_u32(req.nlh, NETDEV_A_QUEUE_IFINDEX, ifindex);
+	mnl_attr_put_u32(req.nlh, NETDEV_A_QUEUE_TYPE, NETDEV_QUEUE_TYPE_RX);
+	mnl_attr_put_u32(req.nlh, NETDEV_A_QUEUE_ID, id);
+	ret = nl_send(&req, queue_cb, &queues);
 	if (!ret && queues.nr != 1)
 		ret = -ENOENT;
 	if (!ret)

@@ -16,7 +16,6 @@ enum provider {
 /* An RX queue, as the netdev family tells of it. */
 struct queue {
 	uint32_t ifindex, id;
-	uint32_t napi;			/* 0: none */
 	enum provider provider;
 	uint32_t dmabuf;		/* of devmem: the binding's number */
 	uint32_t rx_buf_len;		/* of io_uring: 0 if it is not told */
@@ -38,6 +37,9 @@ void queues_free(struct queues *queues);
 
 /* That one. Returns 0 or -errno: -ENOENT if there is none. */
 int queue_get(struct queue *queue, uint32_t ifindex, uint32_t id);
+
+/* The name of its interface, or the number if it has gone. buf has IF_NAMESIZE. */
+const char *queue_ifname(const struct queue *queue, char *buf);
 
 const char *provider_name(enum provider provider);
 

@@ -98,6 +98,18 @@ bool record_is_of(const struct record *record, const struct nic *nic)
 	return record->ifindex == nic->index && !strcmp(record->bus, nic->bus);
 }
 
+/* How many, and which. */
+static void write_numbers(FILE *file, const char *word, const uint32_t *numbers,
+			  uint32_t nr)
+{
+	uint32_t i;
+
+	fprintf(file, "%s %u", word, nr);
+	for (i = 0; i < nr; i++)
+		fprintf(file, " %u", numbers[i]);
+	fputc('\n', file);
+}
+
 static void write_record(FILE *file, const struct record *record)
 {
 	uint32_t i;
@@ -112,22 +124,14 @@ static void write_record(FILE *file, const struct record *record)
 		fprintf(file, "split %d\n", record->split);
 	if (record->has_ntuple)
 		fprintf(file, "ntuple %d\n", record->ntuple);
-	if (record->has_rss) {
-		fprintf(file, "rss %u", record->rss.size);
-		for (i = 0; i < record->rss.size; i++)
-			fprintf(file, " %u", record->rss.queue[i]);
-		fputc('\n', file);
-	}
+	if (record->has_rss)
+		write_numbers(file, "rss", record->rss.queue, record->rss.size);
 	for (i = 0; i < record->nr_rules; i++)
 		fprintf(file, "rule %u %d %u %u\n",
 			record->rule[i].location, record->rule[i].ipv6 ? 6 : 4,
 			record->rule[i].port, record->rule[i].queue);
-	if (record->nr_table) {
-		fprintf(file, "table %u", record->nr_table);
-		for (i = 0; i < record->nr_table; i++)
-			fprintf(file, " %u", record->table[i]);
-		fputc('\n', file);
-	}
+	if (record->nr_table)
+		write_numbers(file, "table", record->table, record->nr_table);
 	fputs(LAST_LINE "\n", file);
 }
 
@@ -170,9 +174,19 @@ int record_remove(const struct nic *nic)
 	return unlink(path) ? -errno : 0;
 }
 
+static bool read_numbers(FILE *file, uint32_t *numbers, uint32_t nr)
+{
+	uint32_t i;
+
+	for (i = 0; i < nr; i++)
+		if (fscanf(file, "%u", &numbers[i]) != 1)
+			return false;
+	return true;
+}
+
 static bool read_rss(FILE *file, struct record *record)
 {
-	uint32_t i, size;
+	uint32_t size;
 
 	if (fscanf(file, "%u", &size) != 1 || size > 65536)
 		return false;
@@ -180,23 +194,14 @@ static bool read_rss(FILE *file, struct record *record)
 	if (!record->rss.queue)
 		return false;
 	record->rss.size = size;
-	for (i = 0; i < size; i++)
-		if (fscanf(file, "%u", &record->rss.queue[i]) != 1)
-			return false;
-	return true;
+	return read_numbers(file, record->rss.queue, size);
 }
 
 static bool read_table(FILE *file, struct record *record)
 {
-	unsigned int i;
-
-	if (fscanf(file, "%u", &record->nr_table) != 1 ||
-	    record->nr_table > MAX_QUEUES)
-		return false;
-	for (i = 0; i < record->nr_table; i++)
-		if (fscanf(file, "%u", &record->table[i]) != 1)
-			return false;
-	return true;
+	return fscanf(file, "%u", &record->nr_table) == 1 &&
+	       record->nr_table <= MAX_QUEUES &&
+	       read_numbers(file, record->table, record->nr_table);
 }
 
 static bool read_rule(FILE *file, struct record *record)

@@ -9,12 +9,16 @@
 #include "restore.h"
 #include "steps.h"
 
-int refuse_if_bound(const struct nic *nic, const char *what)
+int refuse_if_busy(const struct nic *nic, const char *what)
 {
 	struct queues queues;
 	unsigned int i;
 	int ret;
 
+	/* igb, for one, makes a new RSS table when it is opened */
+	if (!nic->up)
+		return complain("%s is down, and would forget settings when it is set up: "
+				"`ip link set %s up` first", nic->name, nic->name);
 	ret = queues_get(&queues, nic->index);
 	if (ret)
 		return complain_err(ret, "%s: cannot list the queues", nic->name);
@@ -94,6 +98,17 @@ static int set_flag(const struct options *opt, const struct nic *nic,
 	return 0;
 }
 
+/* Beside those of the record, which may be there still. */
+static bool others_have_rules(const struct nic *nic, const struct record *record)
+{
+	int rules = nic_count_rules(nic);
+	unsigned int i;
+
+	for (i = 0; i < record->nr_rules; i++)
+		rules -= nic_has_rule(nic, &record->rule[i]) == 1;
+	return rules > 0;
+}
+
 /* Drivers may drop all rules with it. */
 static int back_ntuple(const struct options *opt, const struct nic *nic,
 		       const struct record *record)
@@ -104,7 +119,7 @@ static int back_ntuple(const struct options *opt, const struct nic *nic,
 	ret = nic_get_ntuple(nic, &now);
 	if (ret)
 		return complain_err(ret, "%s: cannot ask for ntuple", nic->name);
-	if (now && !record->ntuple && !opt->dry_run && nic_count_rules(nic) > 0) {
+	if (now && !record->ntuple && others_have_rules(nic, record)) {
 		step_note("ntuple stays on: there are rules of somebody else");
 		return 0;
 	}
@@ -235,14 +250,12 @@ int put_back(const struct options *opt, const struct nic *nic,
 	return 0;
 }
 
-static int load(struct record *record, const struct nic *nic)
+int load_record(struct record *record, const struct nic *nic)
 {
 	int ret = record_load(record, nic);
 
 	if (ret == -ENOENT)
-		return complain("%s: there is nothing to restore: no setup since the "
-				"machine was started, or it was restored, or the NIC was "
-				"removed since", nic->name);
+		return ret;
 	if (ret)
 		return complain_err(ret, "%s is not what setup has written; delete it "
 				    "if you know what it is", record_path(nic));
@@ -254,10 +267,13 @@ static int load(struct record *record, const struct nic *nic)
 	return EXIT_NO;
 }
 
-int lock_nic(const struct nic *nic)
+int lock_nic(struct nic *nic, const char *ifname)
 {
-	int lock = record_lock(nic);
+	int lock;
 
+	if (open_nic(nic, ifname))
+		return -ENODEV;
+	lock = record_lock(nic);
 	if (lock == -EPERM)
 		complain("others than root may write to " RECORD_DIR ": see who made "
 			 "it, and delete it");
@@ -267,33 +283,23 @@ int lock_nic(const struct nic *nic)
 	return lock;
 }
 
-int refuse_if_down(const struct nic *nic)
-{
-	if (nic->up)
-		return 0;
-	/* igb, for one, makes a new RSS table when it is opened */
-	return complain("%s is down, and would forget settings when it is set up: "
-			"`ip link set %s up` first", nic->name, nic->name);
-}
-
 int cmd_restore(const struct options *opt)
 {
 	struct record record;
 	struct nic nic;
 	int ret, lock;
 
-	ret = open_nic(&nic, opt->ifname);
-	if (ret)
-		return ret;
-	lock = lock_nic(&nic);
+	lock = lock_nic(&nic, opt->ifname);
 	if (lock < 0)
 		return EXIT_NO;
-	ret = load(&record, &nic);
+	ret = load_record(&record, &nic);
+	if (ret == -ENOENT)
+		ret = complain("%s: there is nothing to restore: no setup since the "
+			       "machine was started, or it was restored, or the NIC was "
+			       "removed since", nic.name);
 	if (ret)
 		goto out;
-	ret = refuse_if_down(&nic);
-	if (!ret)
-		ret = refuse_if_bound(&nic, "restore");
+	ret = refuse_if_busy(&nic, "restore");
 	if (!ret) {
 		steps_begin(opt, &nic, "restore");
 		ret = put_back(opt, &nic, &record);

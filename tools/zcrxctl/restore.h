@@ -12,11 +12,18 @@
 int put_back(const struct options *opt, const struct nic *nic,
 	     const struct record *record);
 
-/* record_lock(), and refusals, with words. */
-int lock_nic(const struct nic *nic);
-int refuse_if_down(const struct nic *nic);
+/* What setup and restore begin with, with words: */
 
-/* Says which queue of the interface has a provider, if one does: EXIT_NO, else 0. */
-int refuse_if_bound(const struct nic *nic, const char *what);
+/* open_nic() and record_lock(). Returns an fd, or a negative number. */
+int lock_nic(struct nic *nic, const char *ifname);
+
+/*
+ * EXIT_NO if the interface is down, or a queue of it has a provider; `what` is what is to
+ * be done to it.
+ */
+int refuse_if_busy(const struct nic *nic, const char *what);
+
+/* record_load(): -ENOENT is left to the caller, all else that fails is EXIT_NO. */
+int load_record(struct record *record, const struct nic *nic);
 
 #endif /* ZCRXCTL_RESTORE_H */

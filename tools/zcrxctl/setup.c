@@ -11,27 +11,6 @@
 #include "restore.h"
 #include "steps.h"
 
-static bool is_zc_queue(const struct options *opt, uint32_t queue)
-{
-	unsigned int i;
-
-	for (i = 0; i < opt->nr_queues; i++)
-		if (opt->queue[i] == queue)
-			return true;
-	return false;
-}
-
-static uint32_t highest_queue(const struct options *opt)
-{
-	uint32_t max = 0;
-	unsigned int i;
-
-	for (i = 0; i < opt->nr_queues; i++)
-		if (opt->queue[i] > max)
-			max = opt->queue[i];
-	return max;
-}
-
 /* What the kernel would refuse in the end, so that nothing is changed for it. */
 static int refuse(const struct options *opt, const struct nic *nic)
 {
@@ -41,25 +20,23 @@ static int refuse(const struct options *opt, const struct nic *nic)
 	if (kernel.error)
 		return complain_err(kernel.error, "io_uring is not to be had; "
 				    "sysctl kernel.io_uring_disabled should be 0");
-	if (!kernel.zcrx && kernel.query)
+	if (!kernel.zcrx && !kernel.untold)
 		return complain("the running kernel has no zero-copy receive: boot one that has "
 				"(uname -r tells which this is)");
-	if (is_zc_queue(opt, 0))
+	if (options_has_queue(opt, 0))
 		return complain("%s: queue 0 is needed for all that is not TCP; take 1 or higher",
 				nic->name);
 	if (nic->xdp)
 		return complain("%s has an XDP program, which excludes zero-copy receive: `ip "
 				"link set %s xdp off`",
 				nic->name, nic->name);
-	if (refuse_if_down(nic))
-		return EXIT_NO;
-	return refuse_if_bound(nic, "set it up");
+	return refuse_if_busy(nic, "set it up");
 }
 
 /* Enough of them for the highest queue. */
 static int set_channels(const struct options *opt, const struct nic *nic)
 {
-	uint32_t need = highest_queue(opt) + 1, max;
+	uint32_t need = options_highest_queue(opt) + 1, max;
 	struct nic_channels c;
 	char from[64], to[64];
 	int ret;
@@ -73,7 +50,7 @@ static int set_channels(const struct options *opt, const struct nic *nic)
 				    nic->name);
 	if (c.combined + c.rx >= need)
 		return 0;
-	max = c.max_combined ? c.max_combined : c.max_rx;
+	max = nic_max_rx_queues(&c);
 	if (need > max)
 		return complain("%s: queue %u would be the %uth, and there are %u at most",
 				nic->name, need - 1, need, max);
@@ -130,75 +107,69 @@ static bool is_reserved(const struct options *opt, const struct record *record,
 	for (i = 0; i < record->nr_rules; i++)
 		if (record->rule[i].queue == queue)
 			return true;
-	return is_zc_queue(opt, queue);
+	return options_has_queue(opt, queue);
 }
 
 /*
  * Where flows go. With rules for them, the table keeps all others away from the
  * queues; without, it leads everything there, and what is not TCP goes to queue 0.
+ * True if that is what it did.
  */
-static void fill_table(const struct options *opt, const struct record *record,
+static bool fill_table(const struct options *opt, const struct record *record,
 		       uint32_t queues, struct nic_rss *rss)
 {
-	uint32_t i, next = 0;
+	uint32_t i, queue, next = 0;
+	bool same = true;
 
 	for (i = 0; i < rss->size; i++) {
-		if (!record->nr_rules) {
-			rss->queue[i] = opt->queue[i % opt->nr_queues];
-			continue;
+		if (record->nr_rules) {
+			while (is_reserved(opt, record, next % queues))
+				next++;
+			queue = next++ % queues;
+		} else {
+			queue = opt->queue[i % opt->nr_queues];
 		}
-		while (is_reserved(opt, record, next % queues))
-			next++;
-		rss->queue[i] = next++ % queues;
+		same = same && rss->queue[i] == queue;
+		rss->queue[i] = queue;
 	}
+	return same;
 }
 
 static int set_rss(const struct options *opt, const struct nic *nic,
 		   const struct record *record)
 {
 	char from[RSS_QUEUES_SIZE], to[RSS_QUEUES_SIZE], command[RSS_COMMAND_SIZE];
-	struct nic_rss was, rss;
+	struct nic_rss rss;
 	uint32_t queues;
-	bool to_come;
+	bool to_come, same;
 	int ret;
 
-	ret = nic_get_rss(nic, &was);
+	ret = nic_rx_queues(nic, &queues);
+	if (ret)
+		return complain_err(ret, "%s: cannot count the queues", nic->name);
+	ret = nic_get_rss(nic, &rss);
 	if (ret == -EOPNOTSUPP && record->nr_rules)
 		return 0;
-	if (!ret) {
-		ret = nic_get_rss(nic, &rss);
-		if (ret)
-			nic_free_rss(&was);
-	}
-	if (!ret) {
-		ret = nic_rx_queues(nic, &queues);
-		if (ret)
-			goto out;
-	}
 	if (ret)
-		return complain_err(ret, "%s: there is no RSS table to choose which flows reach "
-					 "the queues",
-				    nic->name);
+		return complain_err(ret, "%s: there is no RSS table to choose which "
+				    "flows reach the queues", nic->name);
 	/* channels that are only said to come bring a table of the driver's */
-	to_come = queues <= highest_queue(opt);
+	to_come = queues <= options_highest_queue(opt);
 	if (to_come)
-		queues = highest_queue(opt) + 1;
-	fill_table(opt, record, queues, &rss);
-	if (!to_come &&
-	    !memcmp(was.queue, rss.queue, rss.size * sizeof(*rss.queue)))
-		goto out;
-	step("RSS table", to_come ? "the driver's" :
-	     rss_queues(from, sizeof(from), &was),
-	     rss_queues(to, sizeof(to), &rss), "%s",
-	     rss_command(command, sizeof(command), nic, &rss));
-	if (!opt->dry_run)
-		ret = nic_set_rss(nic, &rss);
-	if (ret)
-		complain_err(ret, "%s: cannot set the RSS table", nic->name);
-out:
-	nic_free_rss(&was);
+		queues = options_highest_queue(opt) + 1;
+	rss_queues(from, sizeof(from), &rss);
+	same = fill_table(opt, record, queues, &rss);
+	if (to_come || !same) {
+		step("RSS table", to_come ? "the driver's" : from,
+		     rss_queues(to, sizeof(to), &rss), "%s",
+		     rss_command(command, sizeof(command), nic, &rss));
+		if (!opt->dry_run)
+			ret = nic_set_rss(nic, &rss);
+	}
 	nic_free_rss(&rss);
-	return ret ? EXIT_NO : 0;
+	if (ret)
+		return complain_err(ret, "%s: cannot set the RSS table", nic->name);
+	return 0;
 }
 
 static const struct nic_rule *find_rule(const struct record *record, bool ipv6,
@@ -228,8 +199,7 @@ static int plan_rule(const struct nic *nic, struct record *record, bool ipv6,
 	if (record->nr_rules == MAX_RULES)
 		return complain("%s: no more than %u rules", nic->name,
 				MAX_RULES);
-	ret = nic_free_locations(nic, record->rule, record->nr_rules, &location,
-				 1);
+	ret = nic_free_location(nic, record->rule, record->nr_rules, &location);
 	if (ret == -ENOSPC)
 		return complain("%s: the NIC has no room for another rule: `ethtool -n %s` shows "
 				"those that it has",
@@ -381,16 +351,11 @@ static int try(const struct options *opt, const struct nic *nic)
 static int begin_record(struct record *record, const struct nic *nic,
 			bool *second)
 {
-	int ret = record_load(record, nic);
+	int ret = load_record(record, nic);
 
-	*second = !ret && record_is_of(record, nic);
-	if (*second)
-		return 0;
-	if (!ret)
-		record_free(record);
-	else if (ret != -ENOENT)
-		return complain_err(ret, "%s is not what setup has written; delete it if "
-				    "you know what it is", record_path(nic));
+	*second = !ret;
+	if (ret != -ENOENT)
+		return ret;
 	ret = record_take(record, nic);
 	if (ret)
 		return complain_err(ret, "%s: cannot ask for its settings",
@@ -406,7 +371,7 @@ static int agree(const struct options *opt, const struct nic *nic,
 	bool same = record->nr_table == opt->nr_queues;
 
 	for (i = 0; i < record->nr_table; i++)
-		same = same && is_zc_queue(opt, record->table[i]);
+		same = same && options_has_queue(opt, record->table[i]);
 	if (record->nr_rules ? opt->nr_ports : same)
 		return 0;
 	return complain("%s: an earlier setup made %s: `zcrxctl restore %s` first, then "
@@ -483,10 +448,7 @@ int cmd_setup(const struct options *opt)
 	struct nic nic;
 	int ret, lock;
 
-	ret = open_nic(&nic, opt->ifname);
-	if (ret)
-		return ret;
-	lock = lock_nic(&nic);
+	lock = lock_nic(&nic, opt->ifname);
 	if (lock < 0)
 		return EXIT_NO;
 	ret = refuse(opt, &nic);

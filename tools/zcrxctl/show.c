@@ -22,9 +22,7 @@ static void fill(struct row *row, const struct queue *queue)
 {
 	memset(row, 0, sizeof(*row));
 	row->queue = queue;
-	if (!if_indextoname(queue->ifindex, row->ifname))
-		snprintf(row->ifname, sizeof(row->ifname), "%u",
-			 queue->ifindex);
+	queue_ifname(queue, row->ifname);
 	row->has_owner = queue->provider == PROVIDER_IO_URING &&
 			 !owner_of(&row->owner, queue->ifindex, queue->id);
 }

@@ -71,7 +71,6 @@ int cmd_size(const struct options *opt)
 	if (opt->rate <= 0 || opt->latency <= 0) {
 		complain("size wants --rate, as 10G, and --latency: for how long the program "
 			 "keeps a buffer, as 5ms");
-		print_usage(NULL);
 		return EXIT_USAGE;
 	}
 	ret = open_nic(&nic, opt->ifname);

@@ -59,9 +59,9 @@ static uint64_t per_queue(uint32_t descriptors)
 	return 2ULL * descriptors + POOL_CACHE;
 }
 
-uint64_t sizing_smallest_area(const struct nic *nic)
+uint64_t sizing_smallest_area(const struct nic *nic, unsigned int queues)
 {
-	return per_queue(descriptors(nic)) * PAGE;
+	return (queues ? queues : 1) * per_queue(descriptors(nic)) * PAGE;
 }
 
 void sizing_compute(struct sizing *s, const struct nic *nic,

@@ -28,7 +28,7 @@ struct sizing {
 void sizing_compute(struct sizing *s, const struct nic *nic,
 		    const struct options *opt);
 
-/* Bytes that let a queue run at all. */
-uint64_t sizing_smallest_area(const struct nic *nic);
+/* Bytes that let so many queues run at all; 0 counts as one. */
+uint64_t sizing_smallest_area(const struct nic *nic, unsigned int queues);
 
 #endif /* ZCRXCTL_SIZING_H */

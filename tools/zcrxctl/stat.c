@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "../lib/zc_reasons.h"
 #include "json.h"
 #include "nic.h"
 #include "queues.h"
@@ -12,24 +13,6 @@
 
 /* Lines between two heads, as of a screen. */
 #define HEAD_EVERY	20
-
-static const char * const reasons[] = {
-	[ZCRX_STATS_NODEV]	= "nodev",
-	[ZCRX_STATS_FASTOPEN]	= "fastopen",
-	[ZCRX_STATS_URGENT]	= "urgent",
-	[ZCRX_STATS_DEVICE]	= "device",
-	[ZCRX_STATS_EARLY]	= "early",
-	[ZCRX_STATS_QUEUE]	= "queue",
-	[ZCRX_STATS_UNSPLIT]	= "unsplit",
-};
-
-static const char * const failures[] = {
-	[ZCRX_STATS_NO_ACCESS]	= "no_access",
-	[ZCRX_STATS_FENCE]	= "fence",
-	[ZCRX_STATS_NO_BUFFER]	= "no_buffer",
-};
-
-#define NR(array)	(sizeof(array) / sizeof((array)[0]))
 
 static double now(void)
 {
@@ -83,16 +66,9 @@ static __u64 failed(const struct zcrx_ext_stats *s)
 	__u64 sum = 0;
 	unsigned int i;
 
-	for (i = 0; i < NR(failures); i++)
+	for (i = 0; i < ZC_FAILURES; i++)
 		sum += s->failed[i];
 	return sum;
-}
-
-static const char *name(char *buf, uint32_t ifindex)
-{
-	if (!if_indextoname(ifindex, buf))
-		snprintf(buf, IF_NAMESIZE, "%u", ifindex);
-	return buf;
 }
 
 static void json_array_of(const char *key, const char * const *names,
@@ -113,7 +89,7 @@ static void print_json(const struct queue *queue, const struct zcrx_ext_stats *s
 	double share = without_copy(s);
 
 	json_object(NULL);
-	json_str("interface", name(ifname, queue->ifindex));
+	json_str("interface", queue_ifname(queue, ifname));
 	json_uint("queue", queue->id);
 	if (seconds > 0)
 		json_double("seconds", seconds);
@@ -125,9 +101,9 @@ static void print_json(const struct queue *queue, const struct zcrx_ext_stats *s
 		json_double("without_copy_percent", share);
 	else
 		json_null("without_copy_percent");
-	json_array_of("copied_bytes_by_reason", reasons, NR(reasons), s->bytes);
-	json_array_of("copies_by_reason", reasons, NR(reasons), s->copies);
-	json_array_of("failed_by_reason", failures, NR(failures), s->failed);
+	json_array_of("copied_bytes_by_reason", zc_reasons, ZC_REASONS, s->bytes);
+	json_array_of("copies_by_reason", zc_reasons, ZC_REASONS, s->copies);
+	json_array_of("failed_by_reason", zc_failures, ZC_FAILURES, s->failed);
 	json_uint("completions", s->cqes);
 	json_uint("cq_full", s->cq_full);
 	json_uint("buffers", s->buffers);
@@ -154,20 +130,20 @@ static void print_all(const struct queue *queue)
 	double share = without_copy(s);
 	unsigned int i;
 
-	printf("%s queue %u\n", name(ifname, queue->ifindex), queue->id);
+	printf("%s queue %u\n", queue_ifname(queue, ifname), queue->id);
 	printf("  %-24s %llu bytes (%s)\n", "without a copy",
 	       s->delivered_bytes, human(size, sizeof(size), s->delivered_bytes));
 	printf("  %-24s %llu bytes\n", "copied", s->copy_bytes);
 	if (share >= 0)
 		printf("  %-24s %.2f %%\n", "share without a copy", share);
-	for (i = 0; i < NR(reasons); i++)
+	for (i = 0; i < ZC_REASONS; i++)
 		if (s->copies[i])
 			printf("    %-22s %llu bytes, %llu pieces\n",
-			       reasons[i], s->bytes[i], s->copies[i]);
-	for (i = 0; i < NR(failures); i++)
+			       zc_reasons[i], s->bytes[i], s->copies[i]);
+	for (i = 0; i < ZC_FAILURES; i++)
 		if (s->failed[i])
 			printf("  not copied: %-12s %llu requests ended with ENOMEM\n",
-			       failures[i], s->failed[i]);
+			       zc_failures[i], s->failed[i]);
 	printf("  %-24s %llu, %llu not given back\n", "completions",
 	       s->cqes, s->held);
 	printf("  %-24s %llu\n", "CQ full (ENOSPC)", s->cq_full);
@@ -195,10 +171,10 @@ static const char *main_reason(const struct zcrx_ext_stats *s)
 {
 	unsigned int i, most = 0;
 
-	for (i = 1; i < NR(reasons); i++)
+	for (i = 1; i < ZC_REASONS; i++)
 		if (s->bytes[i] > s->bytes[most])
 			most = i;
-	return s->bytes[most] ? reasons[most] : "-";
+	return s->bytes[most] ? zc_reasons[most] : "-";
 }
 
 static void watch_line(const struct queue *queue, const struct zcrx_ext_stats *s,
@@ -214,7 +190,7 @@ static void watch_line(const struct queue *queue, const struct zcrx_ext_stats *s
 	      (s->delivered_bytes + s->copy_bytes) / seconds);
 	human(copied, sizeof(copied), s->copy_bytes / seconds);
 	printf("%-15s %5u %10s %7s %10s %-9s %8llu %8llu %8llu %8.1f%% %7llu %7llu\n",
-	       name(ifname, queue->ifindex), queue->id, rate, percent, copied,
+	       queue_ifname(queue, ifname), queue->id, rate, percent, copied,
 	       main_reason(s), s->held, s->free, s->buffers,
 	       s->queue.starved_ns / 1e7 / seconds, s->cq_full, failed(s));
 }
@@ -337,8 +313,8 @@ static int once(const struct options *opt, uint32_t ifindex)
 			continue;
 		seen++;
 		if (!queue->has_stats)
-			complain("queue %u of interface %u: this kernel has no statistics of it",
-				 queue->id, queue->ifindex);
+			ret = complain("queue %u of interface %u: this kernel has no statistics of it",
+				       queue->id, queue->ifindex);
 		else if (opt->json)
 			print_json(queue, &queue->stats, 0);
 		else
@@ -349,7 +325,7 @@ static int once(const struct options *opt, uint32_t ifindex)
 	else if (!seen)
 		puts("no queue is bound to zero-copy receive");
 	queues_free(&queues);
-	return 0;
+	return ret;
 }
 
 int cmd_stat(const struct options *opt)

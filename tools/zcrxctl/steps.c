@@ -10,14 +10,15 @@
 
 static const struct options *options;
 static unsigned int taken;
-static char note[256];
+/* all that were noted: JSON has one text */
+static char notes[1024];
 
 void steps_begin(const struct options *opt, const struct nic *nic,
 		 const char *command)
 {
 	options = opt;
 	taken = 0;
-	note[0] = '\0';
+	notes[0] = '\0';
 	if (!opt->json)
 		return;
 	json_object(NULL);
@@ -31,7 +32,7 @@ void steps_end(bool done)
 {
 	if (options->json) {
 		json_end();
-		json_str("note", note[0] ? note : NULL);
+		json_str("note", notes[0] ? notes : NULL);
 		json_bool("done", done);
 		json_end();
 	} else if (done && !taken) {
@@ -39,15 +40,10 @@ void steps_end(bool done)
 	}
 }
 
-unsigned int steps_taken(void)
-{
-	return taken;
-}
-
 void step(const char *what, const char *from, const char *to,
 	  const char *command, ...)
 {
-	char text[256];
+	char text[RSS_COMMAND_SIZE];
 	va_list args;
 
 	va_start(args, command);
@@ -70,11 +66,14 @@ void step(const char *what, const char *from, const char *to,
 
 void step_note(const char *fmt, ...)
 {
+	size_t len = strlen(notes);
+	char note[256];
 	va_list args;
 
 	va_start(args, fmt);
 	vsnprintf(note, sizeof(note), fmt, args);
 	va_end(args);
+	snprintf(notes + len, sizeof(notes) - len, "%s%s", len ? "; " : "", note);
 	if (!options->json)
 		printf("note: %s\n", note);
 }

@@ -18,16 +18,13 @@ void step(const char *what, const char *from, const char *to,
 	  const char *command, ...) __attribute__((format(printf, 4, 5)));
 void step_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* How many there were. */
-unsigned int steps_taken(void);
-
 /* The queues that a table has, as "0-3" or "1,3". The buffer is the caller's. */
 const char *rss_queues(char *buf, unsigned int size, const struct nic_rss *rss);
-#define RSS_QUEUES_SIZE	128
+#define RSS_QUEUES_SIZE	512
 
 /* How ethtool would be told to make the like of a table. */
 const char *rss_command(char *buf, unsigned int size, const struct nic *nic,
 			const struct nic_rss *rss);
-#define RSS_COMMAND_SIZE	256
+#define RSS_COMMAND_SIZE	1024
 
 #endif /* ZCRXCTL_STEPS_H */

@@ -54,6 +54,11 @@ int cmd_stat(const struct options *opt);
 /* Fills in opt for the command from its arguments, or says why not. */
 int options_parse(struct options *opt, const struct command *cmd, int argc,
 		  char **argv);
+
+/* 0 if none is named. */
+uint32_t options_highest_queue(const struct options *opt);
+bool options_has_queue(const struct options *opt, uint32_t queue);
+
 void print_usage(const struct command *cmd);
 
 /* "zcrxctl: ..." on stderr. Returns EXIT_NO. */

@@ -256,10 +256,9 @@ static int igb_queue_mem_alloc(struct net_device *netdev, void *mem, int idx)
 
 	err = pm_runtime_resume_and_get(&pdev->dev);
 	/* -ENETDOWN says that the NIC has no buffer: not while it has a ring. */
-	if (err && idx < adapter->num_rx_queues && adapter->rx_ring[idx]->desc)
-		return err;
 	if (err)
-		return -ENETDOWN;
+		return idx < adapter->num_rx_queues &&
+		       adapter->rx_ring[idx]->desc ? err : -ENETDOWN;
 
 	if (idx >= adapter->num_rx_queues) {
 		err = -ENETDOWN;
