@@ -313,7 +313,8 @@ static int once(const struct options *opt, uint32_t ifindex)
 			continue;
 		seen++;
 		if (!queue->has_stats)
-			ret = complain("queue %u of interface %u: this kernel has no statistics of it",
+			ret = complain("queue %u of interface %u: this kernel has no "
+				       "statistics of it",
 				       queue->id, queue->ifindex);
 		else if (opt->json)
 			print_json(queue, &queue->stats, 0);
