@@ -18,6 +18,17 @@ linux_package=linux-source-6.12
 overlay_dirs='arch block crypto drivers fs include init io_uring kernel lib mm
 	net security Documentation/netlink tools/include'
 
+# Who our packages are by.
+deb_name='io_uring zcrx for Linux 6.12'
+deb_email=zcrx@packages.invalid
+
+# deb_release: what a package's version ends in, so that the one for a later release is
+# newer.
+deb_release() (
+	. /etc/os-release
+	[ "${VERSION_CODENAME:-}" != bookworm ] || echo '~deb12u1'
+)
+
 say() {
 	printf '==> %s\n' "$*" >&2
 }

@@ -35,6 +35,8 @@
 
 #define ARGV_FILE	"/vm/argv"
 #define TTY_FILE	"/vm/tty"
+#define SYSTEMD_FILE	"/vm/systemd"
+#define SYSTEMD		"/lib/systemd/systemd"
 #define CWD		"/vm/cwd"
 #define CONSOLE		"/dev/hvc0"
 #define PORTS		"/sys/class/virtio-ports"
@@ -342,6 +344,22 @@ static void look_for_leaks(void)
 	close(leaks);
 }
 
+/*
+ * systemd is the first process from now on; a child of it goes on here. What is
+ * mounted and set up by then it finds, and leaves.
+ */
+static void hand_over(void)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		fail("fork: %m");
+	if (!pid)
+		return;
+	execl(SYSTEMD, SYSTEMD, NULL);
+	fail("cannot run " SYSTEMD ": %m");
+}
+
 int main(void)
 {
 	char *const modprobe[] = { "/sbin/modprobe", "igb", NULL };
@@ -359,6 +377,8 @@ int main(void)
 	setup_step(modprobe);
 	setup_step(net);
 	argv = read_argv();
+	if (!access(SYSTEMD_FILE, F_OK))
+		hand_over();
 	if (chdir(CWD))
 		fail(CWD ": %m");
 
