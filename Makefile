@@ -17,6 +17,11 @@ help:
 	@echo "               also liburing's own suite, comparisons with the stock"
 	@echo '               kernel, and more on a debug kernel'
 	@echo 'make kernel    build the kernel with the overlay, and the VM image'
+	@echo 'make deb       packages to install: the kernel with the configuration of'
+	@echo "               Debian's, which takes hours and goes on where it was,"
+	@echo '               liburing, zcrx-tools; in build/deb'
+	@echo "make deb-vm    the same with the VM's kernel, in minutes"
+	@echo "make update    take Debian's newest source of the kernel"
 	@echo 'make mutants   plant bugs, one at a time, and see the tests notice;'
 	@echo "               MUTANTS='PATTERN...' for some of them"
 	@echo 'make soak SECONDS=N  races, hostile input and faults for so long, on'
@@ -193,6 +198,19 @@ $(B)/vm/base.cpio: $(B)/vm/packages.cpio $(vm-bin) tests/vm/net.sh \
 		tests/vm/nic-set-up tests/vm/base-image
 	@tests/vm/base-image $@ $(B)/vm/packages.cpio $(B)/vm/bin
 
+#
+# Packages, in build/deb
+#
+.PHONY: deb deb-vm deb-user
+deb-user: liburing headers
+	@scripts/deb-liburing
+	@scripts/deb-tools
+deb: deb-user overlay
+	@scripts/debian-config $(CURDIR)/$(B)/kernel-deb
+	@scripts/deb-kernel $(CURDIR)/$(B)/kernel-deb
+deb-vm: deb-user kernel-base
+	@scripts/deb-kernel $(CURDIR)/$(B)/kernel-base
+
 .PHONY: mutants
 mutants: kernel kernel-debug userland
 	@tests/mutants/run $(MUTANTS)
@@ -231,12 +249,14 @@ bench-contention: kernel kernel-lockstat userland
 #
 # Development
 #
-.PHONY: check lint refresh clean
+.PHONY: check lint refresh update clean
 check:
 	@tests/check
 lint: source
 	@scripts/lint
 refresh: source
 	@scripts/refresh
+update: overlay
+	@scripts/update
 clean:
 	rm -rf $(B)

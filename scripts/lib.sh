@@ -22,6 +22,11 @@ overlay_dirs='arch block crypto drivers fs include init io_uring kernel lib mm
 deb_name='io_uring zcrx for Linux 6.12'
 deb_email=zcrx@packages.invalid
 
+# deb_kernel_version: that of the kernel's packages.
+deb_kernel_version() {
+	printf '%s+zcrx%s\n' "$(cat "$build/linux.version")" "$(cat "$top/packages/revision")"
+}
+
 # deb_release: what a package's version ends in, so that the one for a later release is
 # newer.
 deb_release() (

@@ -16,9 +16,6 @@
 
 /* Twice what any wait within a round takes. */
 #define ROUND_PATIENCE_S	(2 * WIRE_PATIENCE_MS / 1000)
-/* The debug kernel walks all DMA mappings of an area for each page that it copies. */
-#define DEBUG_SLOWER		4
-#define DEBUG_KERNEL		"/sys/kernel/debug/kmemleak"
 #define KILL_PATIENCE_S		10
 #define RTO_MIN_US		"5000\n"
 
@@ -100,7 +97,6 @@ static int restore(void)
 
 int run_rounds(const struct race *race, struct run *run, unsigned int rounds)
 {
-	unsigned int patience_s = ROUND_PATIENCE_S;
 	bool ended;
 	pid_t pid;
 
@@ -116,9 +112,7 @@ int run_rounds(const struct race *race, struct run *run, unsigned int rounds)
 		fflush(NULL);
 		_exit(0);
 	}
-	if (!access(DEBUG_KERNEL, F_OK))
-		patience_s *= DEBUG_SLOWER;
-	ended = has_ended(pid, patience_s, &run->begun);
+	ended = has_ended(pid, ROUND_PATIENCE_S, &run->begun);
 	if (!ended)
 		run->ret = failed("a round that does not end", -ETIMEDOUT);
 	/* peers that are left are of its group */

@@ -12,6 +12,7 @@
 
 #include <linux/io_uring/zcrx_ext.h>
 
+#include "debian.h"
 #include "json.h"
 #include "nic.h"
 #include "owners.h"
@@ -85,6 +86,23 @@ static bool has_cap(unsigned int cap)
 	return data[cap / 32].effective & (1U << (cap % 32));
 }
 
+/* No line where apt does not know, and no reason not to run. */
+static void check_updates(struct check *c, const char *release)
+{
+	struct debian_kernel kernel;
+
+	if (debian_kernel(release, &kernel))
+		return;
+	if (kernel.older)
+		say(c, "updates", ADVICE,
+		    "make update deb (in the project's folder), install the packages, and reboot",
+		    "Debian has %s, and this kernel is made of %s",
+		    kernel.current, kernel.running);
+	else
+		say(c, "updates", YES, NULL, "made of %s; Debian has %s",
+		    kernel.running, kernel.current);
+}
+
 static void check_kernel(struct check *c)
 {
 	struct probe_kernel kernel;
@@ -96,8 +114,9 @@ static void check_kernel(struct check *c)
 		say(c, "kernel", NO, "sysctl kernel.io_uring_disabled=0",
 		    "%s: io_uring: %s", uts.release, strerror(-kernel.error));
 	else if (kernel.zcrx)
-		say(c, "kernel", YES, NULL, "%s: zero-copy receive%s",
-		    uts.release, kernel.extensions ?
+		say(c, "kernel", YES, NULL, "%s%s: zero-copy receive%s",
+		    uts.release, debian_is_ours(uts.release) ? "" :
+		    ", not one of this project's", kernel.extensions ?
 		    ", with the extensions for dma-bufs" :
 		    ", upstream's: dma-bufs do not survive payload that has to be copied");
 	else
@@ -106,6 +125,8 @@ static void check_kernel(struct check *c)
 		    "%s: %s", uts.release, kernel.untold ?
 		    "may have zero-copy receive, as 6.15 to 6.18, and does not tell" :
 		    "no zero-copy receive");
+	if (kernel.zcrx && debian_is_ours(uts.release))
+		check_updates(c, uts.release);
 }
 
 static void check_capability(struct check *c)
