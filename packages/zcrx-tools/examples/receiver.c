@@ -15,33 +15,35 @@
 #include <liburing-zcrx.h>
 
 #define AREA_LEN	(16UL << 20)
-#define must(call) do { int ret_ = (call); \
-	if (ret_ < 0) { errno = ret_ == -1 ? errno : -ret_; err(1, #call); } } while (0)
+/* A system call's -1, or the library's -errno, ends it. */
+static int must(const char *what, int ret)
+{
+	if (ret < -1)
+		errno = -ret;
+	if (ret < 0)
+		err(1, "%s", what);
+	return ret;
+}
 
 static int make_dmabuf(void)
 {
 	struct udmabuf_create create = { .size = AREA_LEN };
-	int dev, fd;
+	int dev = must("/dev/udmabuf", open("/dev/udmabuf", O_RDWR));
 
-	must(dev = open("/dev/udmabuf", O_RDWR));
-	must(fd = memfd_create("area", MFD_ALLOW_SEALING));
-	must(ftruncate(fd, AREA_LEN));
-	must(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK));
-	create.memfd = fd;
-	must(fd = ioctl(dev, UDMABUF_CREATE, &create));
-	return fd;
+	create.memfd = must("memfd", memfd_create("area", MFD_ALLOW_SEALING));
+	must("memfd", ftruncate(create.memfd, AREA_LEN));
+	must("memfd", fcntl(create.memfd, F_ADD_SEALS, F_SEAL_SHRINK));
+	return must("udmabuf", ioctl(dev, UDMABUF_CREATE, &create));
 }
 
 static int accept_one(int port)
 {
 	struct sockaddr_in6 addr = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
-	int sock;
+	int sock = must("socket", socket(AF_INET6, SOCK_STREAM, 0));
 
-	must(sock = socket(AF_INET6, SOCK_STREAM, 0));
-	must(bind(sock, (struct sockaddr *)&addr, sizeof(addr)));
-	must(listen(sock, 1));
-	must(sock = accept(sock, NULL, NULL));
-	return sock;
+	must("bind", bind(sock, (struct sockaddr *)&addr, sizeof(addr)));
+	must("listen", listen(sock, 1));
+	return must("accept", accept(sock, NULL, NULL));
 }
 
 int main(int argc, char **argv)
@@ -59,18 +61,18 @@ int main(int argc, char **argv)
 	cfg.if_rxq = atoi(argv[2]);
 	cfg.mem.dmabuf_fd = make_dmabuf();
 	cfg.mem.addr = mmap(NULL, AREA_LEN, PROT_READ, MAP_SHARED, cfg.mem.dmabuf_fd, 0);
-	must(uring_zcrx_open(&zc, &cfg));
+	must("registration", uring_zcrx_open(&zc, &cfg));
 	ring = uring_zcrx_ring(zc);
 	sock = accept_one(atoi(argv[3]));
 
 	while (next != URING_ZCRX_END) {
 		if (next == URING_ZCRX_FLUSH_REARM)	/* a copy found no buffer */
-			must(uring_zcrx_flush(zc));
+			must("flush", uring_zcrx_flush(zc));
 		if (next != URING_ZCRX_DATA)		/* the request has ended */
 			uring_zcrx_prep_recv(zc, io_uring_get_sqe(ring), sock, 0);
-		must(uring_zcrx_wait(zc, NULL));
-		must(io_uring_peek_cqe(ring, &cqe));
-		must(next = uring_zcrx_next(zc, cqe, &buf));
+		must("wait", uring_zcrx_wait(zc, NULL));
+		must("wait", io_uring_peek_cqe(ring, &cqe));
+		next = must("receive", uring_zcrx_next(zc, cqe, &buf));
 		if (next == URING_ZCRX_DATA) {		/* where the NIC has put it */
 			fwrite(buf.data, 1, buf.len, stdout);
 			uring_zcrx_put(&buf);
