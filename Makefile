@@ -20,7 +20,7 @@ help:
 	@echo 'make deb       packages to install: the kernel with the configuration of'
 	@echo "               Debian's, which takes hours and goes on where it was,"
 	@echo '               liburing, zcrx-tools; in build/deb'
-	@echo "make deb-vm    the same with the VM's kernel, in minutes"
+	@echo "make deb-vm    the same with the VM's kernel, to build/deb-vm, in minutes"
 	@echo "make update    take Debian's newest source of the kernel"
 	@echo 'make mutants   plant bugs, one at a time, and see the tests notice;'
 	@echo "               MUTANTS='PATTERN...' for some of them"
@@ -207,9 +207,9 @@ deb-user: liburing headers
 	@scripts/deb-tools
 deb: deb-user overlay
 	@scripts/debian-config $(CURDIR)/$(B)/kernel-deb
-	@scripts/deb-kernel $(CURDIR)/$(B)/kernel-deb
+	@scripts/deb-kernel $(CURDIR)/$(B)/kernel-deb $(CURDIR)/$(B)/deb
 deb-vm: deb-user kernel-base
-	@scripts/deb-kernel $(CURDIR)/$(B)/kernel-base
+	@scripts/deb-kernel $(CURDIR)/$(B)/kernel-base $(CURDIR)/$(B)/deb-vm
 
 .PHONY: mutants
 mutants: kernel kernel-debug userland

@@ -22,6 +22,14 @@ overlay_dirs='arch block crypto drivers fs include init io_uring kernel lib mm
 deb_name='io_uring zcrx for Linux 6.12'
 deb_email=zcrx@packages.invalid
 
+# deb_date: of our packages, in seconds: the revision's, whenever they are built.
+deb_date() {
+	local date
+
+	date=$(git -C "$top" log -1 --format=%ct -- packages/revision 2>/dev/null || :)
+	echo "${date:-$(stat -c %Y "$top/packages/revision")}"
+}
+
 # deb_kernel_version: that of the kernel's packages.
 deb_kernel_version() {
 	printf '%s+zcrx%s\n' "$(cat "$build/linux.version")" "$(cat "$top/packages/revision")"

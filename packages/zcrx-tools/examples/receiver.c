@@ -39,8 +39,9 @@ static int make_dmabuf(void)
 static int accept_one(int port)
 {
 	struct sockaddr_in6 addr = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
-	int sock = must("socket", socket(AF_INET6, SOCK_STREAM, 0));
+	int sock = must("socket", socket(AF_INET6, SOCK_STREAM, 0)), yes = 1;
 
+	must("socket", setsockopt(sock, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)));
 	must("bind", bind(sock, (struct sockaddr *)&addr, sizeof(addr)));
 	must("listen", listen(sock, 1));
 	return must("accept", accept(sock, NULL, NULL));
@@ -57,10 +58,11 @@ int main(int argc, char **argv)
 
 	if (argc != 4)
 		errx(1, "usage: receiver IF QUEUE PORT");
-	cfg.if_idx = if_nametoindex(argv[1]);
+	cfg.if_idx = must(argv[1], if_nametoindex(argv[1]) ? : -1);
 	cfg.if_rxq = atoi(argv[2]);
 	cfg.mem.dmabuf_fd = make_dmabuf();
 	cfg.mem.addr = mmap(NULL, AREA_LEN, PROT_READ, MAP_SHARED, cfg.mem.dmabuf_fd, 0);
+	must("mmap", cfg.mem.addr == MAP_FAILED ? -1 : 0);
 	must("registration", uring_zcrx_open(&zc, &cfg));
 	ring = uring_zcrx_ring(zc);
 	sock = accept_one(atoi(argv[3]));
@@ -68,13 +70,13 @@ int main(int argc, char **argv)
 	while (next != URING_ZCRX_END) {
 		if (next == URING_ZCRX_FLUSH_REARM)	/* a copy found no buffer */
 			must("flush", uring_zcrx_flush(zc));
-		if (next != URING_ZCRX_DATA)		/* the request has ended */
+		if (next == URING_ZCRX_REARM || next == URING_ZCRX_FLUSH_REARM)
 			uring_zcrx_prep_recv(zc, io_uring_get_sqe(ring), sock, 0);
 		must("wait", uring_zcrx_wait(zc, NULL));
 		must("wait", io_uring_peek_cqe(ring, &cqe));
 		next = must("receive", uring_zcrx_next(zc, cqe, &buf));
 		if (next == URING_ZCRX_DATA) {		/* where the NIC has put it */
-			fwrite(buf.data, 1, buf.len, stdout);
+			must("stdout", fwrite(buf.data, 1, buf.len, stdout) == buf.len ? 0 : -1);
 			uring_zcrx_put(&buf);
 		}
 		io_uring_cqe_seen(ring, cqe);

@@ -48,12 +48,15 @@ static void drop_capabilities(void)
 		err(1, "dropping CAP_NET_ADMIN");
 }
 
-/* Returns 0 at the stream's end, or -errno. */
+/*
+ * Returns 0 at the stream's end, or -errno if the request has ended with that. With a
+ * request that may still be at work there is no next connection.
+ */
 static int receive(struct uring_zcrx *zc, int sock)
 {
 	struct io_uring *ring = uring_zcrx_ring(zc);
 	uint64_t bytes = 0, sum = 0;
-	int next = URING_ZCRX_REARM, ret;
+	int next = URING_ZCRX_REARM, ret = 0;
 	struct io_uring_cqe *cqe;
 	struct uring_zcrx_buf buf;
 	size_t i;
@@ -61,14 +64,17 @@ static int receive(struct uring_zcrx *zc, int sock)
 	while (next != URING_ZCRX_END) {
 		if (next == URING_ZCRX_FLUSH_REARM)
 			uring_zcrx_flush(zc);
-		if (next != URING_ZCRX_DATA)
+		if (next == URING_ZCRX_REARM || next == URING_ZCRX_FLUSH_REARM)
 			uring_zcrx_prep_recv(zc, io_uring_get_sqe(ring), sock, 0);
-		ret = uring_zcrx_wait(zc, NULL);
-		if (ret)
-			return ret;
-		ret = io_uring_peek_cqe(ring, &cqe);
-		if (ret)
-			return ret;
+		do {
+			ret = uring_zcrx_wait(zc, NULL);
+		} while (ret == -EINTR);
+		if (!ret)
+			ret = io_uring_peek_cqe(ring, &cqe);
+		if (ret) {
+			errno = -ret;
+			err(1, "waiting for payload");
+		}
 		next = uring_zcrx_next(zc, cqe, &buf);
 		io_uring_cqe_seen(ring, cqe);
 		if (next < 0)
@@ -95,6 +101,8 @@ int main(int argc, char **argv)
 		errx(1, "usage: service IF QUEUE");
 	fd = listener();
 	cfg.if_idx = if_nametoindex(argv[1]);
+	if (!cfg.if_idx)
+		err(1, "%s", argv[1]);
 	cfg.if_rxq = atoi(argv[2]);
 	ret = uring_zcrx_open(&zc, &cfg);
 	if (ret) {
