@@ -21,6 +21,9 @@ overlay_dirs='arch block crypto drivers fs include init io_uring kernel lib mm
 # Who our packages are by.
 deb_name='io_uring zcrx for Linux 6.12'
 deb_email=zcrx@packages.invalid
+# What making packages takes, and testing them; who is no root needs uidmap for it.
+deb_tools='debhelper build-essential procps'
+deb_test_tools="$deb_tools lintian mmdebstrap uidmap"
 
 # deb_date: of our packages, in seconds: the revision's, whenever they are built.
 deb_date() {
@@ -88,6 +91,25 @@ lock() {
 	flock -n "$fd" && return
 	say "waiting for another build that uses $1"
 	flock "$fd"
+}
+
+# unpack_source DEB DIR: Debian's package of the kernel's source, to DIR/tree. Its files
+# are dated as of now: what was compiled from another version is older.
+unpack_source() {
+	mkdir -p "$2/deb" "$2/tree" && dpkg-deb -x "$1" "$2/deb" &&
+		tar -C "$2/tree" --touch --strip-components=1 -xJf \
+			"$2/deb/usr/src/$linux_package.tar.xz" &&
+		rm -rf "$2/deb"
+}
+
+# record_source TREE VERSION: keep it as it is, in build/linux.git.
+record_source() {
+	local git=(git --git-dir="$build/linux.git" --work-tree="$1")
+
+	"${git[@]}" add -A -f &&
+		"${git[@]}" -c user.name=build -c user.email=build@localhost \
+			-c commit.gpgsign=false commit -q --no-verify \
+			-m "$linux_package $2"
 }
 
 # The overlay's files, relative to the top, one a line.

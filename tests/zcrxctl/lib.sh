@@ -63,6 +63,13 @@ record_of() { # IF
 	echo "/run/zcrx/$(stat -Lc %i /proc/self/ns/net)-$(<"/sys/class/net/$1/ifindex")"
 }
 
+# As a NIC is before anybody thought of it.
+plain_nic() {
+	ethtool -X eth0 default
+	ethtool -L eth0 combined 1
+	tcp-data-split eth0 off
+}
+
 # All that setup may change. An interface without rules says so.
 state() { # IF
 	ethtool -l "$1" | sed -n '/Current/,$p'

@@ -44,7 +44,7 @@ static int start(const char *const argv[], int out, pid_t *pid)
 /* What it writes, up to len - 1 bytes; its exit status, or -errno. */
 static int run(const char *const argv[], char *said, size_t len)
 {
-	int fds[2], ret, status;
+	int fds[2], ret, status = -1;
 	size_t have = 0;
 	char rest[256];
 	ssize_t n;
@@ -67,7 +67,8 @@ static int run(const char *const argv[], char *said, size_t len)
 		said[have] = '\0';
 		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 			;
-		ret = WIFEXITED(status) ? WEXITSTATUS(status) : -EIO;
+		/* -1: nobody to wait for, as where SIGCHLD is ignored */
+		ret = status >= 0 && WIFEXITED(status) ? WEXITSTATUS(status) : -EIO;
 	}
 	close(fds[0]);
 	return ret;

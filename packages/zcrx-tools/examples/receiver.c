@@ -15,36 +15,42 @@
 #include <liburing-zcrx.h>
 
 #define AREA_LEN	(16UL << 20)
-/* A system call's -1, or the library's -errno, ends it. */
+
+/* The library returns -errno, system calls -1. Both end it here. */
 static int must(const char *what, int ret)
 {
-	if (ret < -1)
+	if (ret < 0) {
 		errno = -ret;
-	if (ret < 0)
 		err(1, "%s", what);
+	}
 	return ret;
+}
+
+static int sys(const char *what, int ret)
+{
+	return must(what, ret < 0 ? -errno : ret);
 }
 
 static int make_dmabuf(void)
 {
 	struct udmabuf_create create = { .size = AREA_LEN };
-	int dev = must("/dev/udmabuf", open("/dev/udmabuf", O_RDWR));
+	int dev = sys("/dev/udmabuf", open("/dev/udmabuf", O_RDWR));
 
-	create.memfd = must("memfd", memfd_create("area", MFD_ALLOW_SEALING));
-	must("memfd", ftruncate(create.memfd, AREA_LEN));
-	must("memfd", fcntl(create.memfd, F_ADD_SEALS, F_SEAL_SHRINK));
-	return must("udmabuf", ioctl(dev, UDMABUF_CREATE, &create));
+	create.memfd = sys("memfd", memfd_create("area", MFD_ALLOW_SEALING));
+	sys("memfd", ftruncate(create.memfd, AREA_LEN));
+	sys("memfd", fcntl(create.memfd, F_ADD_SEALS, F_SEAL_SHRINK));
+	return sys("udmabuf", ioctl(dev, UDMABUF_CREATE, &create));
 }
 
 static int accept_one(int port)
 {
 	struct sockaddr_in6 addr = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
-	int sock = must("socket", socket(AF_INET6, SOCK_STREAM, 0)), yes = 1;
+	int sock = sys("socket", socket(AF_INET6, SOCK_STREAM, 0)), yes = 1;
 
-	must("socket", setsockopt(sock, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)));
-	must("bind", bind(sock, (struct sockaddr *)&addr, sizeof(addr)));
-	must("listen", listen(sock, 1));
-	return must("accept", accept(sock, NULL, NULL));
+	sys("socket", setsockopt(sock, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)));
+	sys("bind", bind(sock, (struct sockaddr *)&addr, sizeof(addr)));
+	sys("listen", listen(sock, 1));
+	return sys("accept", accept(sock, NULL, NULL));
 }
 
 int main(int argc, char **argv)
@@ -58,11 +64,11 @@ int main(int argc, char **argv)
 
 	if (argc != 4)
 		errx(1, "usage: receiver IF QUEUE PORT");
-	cfg.if_idx = must(argv[1], if_nametoindex(argv[1]) ? : -1);
+	cfg.if_idx = sys(argv[1], if_nametoindex(argv[1]) ? : -1);
 	cfg.if_rxq = atoi(argv[2]);
 	cfg.mem.dmabuf_fd = make_dmabuf();
 	cfg.mem.addr = mmap(NULL, AREA_LEN, PROT_READ, MAP_SHARED, cfg.mem.dmabuf_fd, 0);
-	must("mmap", cfg.mem.addr == MAP_FAILED ? -1 : 0);
+	sys("mmap", cfg.mem.addr == MAP_FAILED ? -1 : 0);
 	must("registration", uring_zcrx_open(&zc, &cfg));
 	ring = uring_zcrx_ring(zc);
 	sock = accept_one(atoi(argv[3]));
@@ -76,7 +82,7 @@ int main(int argc, char **argv)
 		must("wait", io_uring_peek_cqe(ring, &cqe));
 		next = must("receive", uring_zcrx_next(zc, cqe, &buf));
 		if (next == URING_ZCRX_DATA) {		/* where the NIC has put it */
-			must("stdout", fwrite(buf.data, 1, buf.len, stdout) == buf.len ? 0 : -1);
+			sys("stdout", fwrite(buf.data, 1, buf.len, stdout) == buf.len ? 0 : -1);
 			uring_zcrx_put(&buf);
 		}
 		io_uring_cqe_seen(ring, cqe);
