@@ -23,7 +23,8 @@ help:
 	@echo "make deb-vm    the same with the VM's kernel, to build/deb-vm, in minutes"
 	@echo "make update    take Debian's newest source of the kernel"
 	@echo 'make mutants   plant bugs, one at a time, and see the tests notice;'
-	@echo "               MUTANTS='PATTERN...' for some of them"
+	@echo "               MUTANTS='PATTERN...' for some of them; 3 hours, in one run"
+	@echo '               or several'
 	@echo 'make soak SECONDS=N  races, hostile input and faults for so long, on'
 	@echo '               both kernels; adds to build/soak.log, prints the sums'
 	@echo 'make bench     measure what a received byte costs, in instructions;'
@@ -211,9 +212,11 @@ deb: deb-user overlay
 deb-vm: deb-user kernel-base
 	@scripts/deb-kernel $(CURDIR)/$(B)/kernel-base $(CURDIR)/$(B)/deb-vm
 
-.PHONY: mutants
+.PHONY: mutants mutants-check
 mutants: kernel kernel-debug userland
 	@tests/mutants/run $(MUTANTS)
+mutants-check: kernel kernel-debug
+	@tests/mutants/run --check $(MUTANTS)
 
 .PHONY: soak
 soak: kernel kernel-debug userland
