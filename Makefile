@@ -35,6 +35,8 @@ help:
 	@echo 'make bench-scale  whether the size of the area or connections matter'
 	@echo 'make bench-contention  whether two queues wait for each other'
 	@echo 'make shell     a prompt in a VM'
+	@echo 'make tutorial  the same with the packages installed, for the steps of'
+	@echo "               the tutorial; VM_OPTIONS='--copy FILE' brings a file along"
 	@echo "make vm RUN='COMMAND'  a command in a VM (see tests/vm/run --help;"
 	@echo '               its options go into VM_OPTIONS)'
 	@echo 'make refresh   save what was edited in build/linux as patches'
@@ -222,11 +224,13 @@ mutants-check: kernel kernel-debug
 soak: kernel kernel-debug userland
 	@tests/soak/run $(or $(SECONDS),$(error how long? make soak SECONDS=N))
 
-.PHONY: vm shell run
+.PHONY: vm shell tutorial run
 vm: kernel
 	@tests/vm/run $(VM_OPTIONS) -- $(if $(RUN),$(RUN),$(error RUN is empty))
 shell: kernel
 	@tests/vm/run $(VM_OPTIONS) --timeout 86400 --tty -- bash -l
+tutorial: deb-vm
+	@tests/packages/run --shell $(VM_OPTIONS)
 run: kernel userland
 	@tests/vm/run --copy $(B)/tools/zcrx-demo -- ./zcrx-demo --mtu 9000
 
