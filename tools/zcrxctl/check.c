@@ -41,6 +41,7 @@ struct check {
 	struct nic nic;
 	bool admin;
 	unsigned int missing, unknown;
+	unsigned int by_setup;		/* of those missing, what setup mends */
 };
 
 /* An answer: what was found, and the command that mends it, which may be NULL. */
@@ -207,6 +208,7 @@ static void check_channels(struct check *c)
 	if (!ret)
 		snprintf(mend, sizeof(mend), "ethtool -L %s %s %u", c->nic.name,
 			 channels.max_combined ? "combined" : "rx", need);
+	c->by_setup += mend[0] != '\0';
 	say(c, "channels", NO, mend, "%u RX queues: there is no queue %u",
 	    queues, need - 1);
 }
@@ -228,6 +230,7 @@ static void check_split(struct check *c)
 		say(c, "header split", YES, NULL, "tcp-data-split is on");
 	else
 		say(c, "header split", NO, mend, "tcp-data-split is off");
+	c->by_setup += !ret && rings.can_split && !rings.split;
 }
 
 static void check_checksum(struct check *c)
@@ -326,6 +329,7 @@ static void check_steering(struct check *c, uint32_t queue)
 		    entries, rss.size);
 	else
 		say(c, what, NO, mend, "nothing leads to the queue: all would be copied");
+	c->by_setup += rules <= 0 && !entries;
 	nic_free_rss(&rss);
 }
 
@@ -447,19 +451,44 @@ static void check_queues(struct check *c)
 	}
 }
 
+/* The setup that mends all that is missing, of queue 1 if none is named; else "". */
+static void setup_command(const struct check *c, char *command, size_t size)
+{
+	const struct options *opt = c->opt;
+	unsigned int i;
+	size_t len;
+
+	command[0] = '\0';
+	if (c->unknown || c->missing != c->by_setup)
+		return;
+	len = snprintf(command, size, "zcrxctl setup %s --queue ", c->nic.name);
+	if (!opt->nr_queues)
+		snprintf(command + len, size - len, "1");
+	for (i = 0; i < opt->nr_queues && len < size; i++)
+		len += snprintf(command + len, size - len, "%s%u", i ? "," : "",
+				opt->queue[i]);
+}
+
 static int verdict(const struct check *c)
 {
 	bool works = !c->missing && !c->unknown;
+	/* five digits and a comma at most for each queue */
+	char setup[64 + 6 * MAX_QUEUES];
 
+	setup_command(c, setup, sizeof(setup));
 	if (c->opt->json) {
 		json_end();
+		json_str("setup", c->missing && setup[0] ? setup : NULL);
 		json_bool("works", works);
 		json_end();
 	} else if (works && c->opt->nr_queues) {
 		printf("\nzero-copy receive works on %s\n", c->nic.name);
 	} else if (works) {
-		printf("\nzero-copy receive can be set up on %s: zcrxctl setup %s --queue 1\n",
-		       c->nic.name, c->nic.name);
+		printf("\nzero-copy receive can be set up on %s: %s\n",
+		       c->nic.name, setup);
+	} else if (c->missing && setup[0]) {
+		printf("\nzero-copy receive does not work on %s: %u missing, which `%s` sets up\n",
+		       c->nic.name, c->missing, setup);
 	} else if (c->missing) {
 		printf("\nzero-copy receive does not work on %s: %u missing\n",
 		       c->nic.name, c->missing);

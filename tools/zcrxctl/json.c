@@ -13,18 +13,51 @@ static struct {
 } level[MAX_DEPTH];
 static unsigned int depth;
 
-static void quoted(const char *s)
+/*
+ * Bytes of the character that s begins with, 0 if it is none of UTF-8: too long for what
+ * it says, half of a pair, beyond U+10FFFF, or broken off.
+ */
+static unsigned int utf8_bytes(const unsigned char *s)
 {
-	putchar('"');
-	for (; *s; s++) {
-		unsigned char c = *s;
+	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	unsigned int i, bytes;
+	uint32_t c;
 
-		if (c == '"' || c == '\\')
-			printf("\\%c", c);
-		else if (c < 0x20)
-			printf("\\u%04x", c);
-		else
-			putchar(c);
+	if (s[0] < 0x80)
+		return 1;
+	bytes = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
+	if (s[0] < 0xc0 || s[0] >= 0xf8)
+		return 0;
+	c = s[0] & (0x7f >> bytes);
+	for (i = 1; i < bytes; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+		c = c << 6 | (s[i] & 0x3f);
+	}
+	if (c < least[bytes] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
+		return 0;
+	return bytes;
+}
+
+/* A process has any bytes for its name; JSON has characters. */
+static void quoted(const char *str)
+{
+	const unsigned char *s = (const unsigned char *)str;
+	unsigned int bytes;
+
+	putchar('"');
+	for (; *s; s += bytes) {
+		bytes = utf8_bytes(s);
+		if (!bytes) {
+			fputs("\\ufffd", stdout);
+			bytes = 1;
+		} else if (*s == '"' || *s == '\\') {
+			printf("\\%c", *s);
+		} else if (*s < 0x20) {
+			printf("\\u%04x", *s);
+		} else {
+			fwrite(s, 1, bytes, stdout);
+		}
 	}
 	putchar('"');
 }

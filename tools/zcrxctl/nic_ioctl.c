@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -314,6 +315,29 @@ int nic_count_rules(const struct nic *nic)
 	return ret ? ret : (int)count.rule_cnt;
 }
 
+/* Is there TCP that it matches? */
+static bool takes_tcp(const struct ethtool_rx_flow_spec *fs)
+{
+	const struct ethhdr *eth = &fs->h_u.ether_spec;
+
+	switch (fs->flow_type & ~(FLOW_EXT | FLOW_MAC_EXT | FLOW_RSS)) {
+	case TCP_V4_FLOW:
+	case TCP_V6_FLOW:
+		return true;
+	case IP_USER_FLOW:
+		return !fs->m_u.usr_ip4_spec.proto ||
+		       fs->h_u.usr_ip4_spec.proto == IPPROTO_TCP;
+	case IPV6_USER_FLOW:
+		return !fs->m_u.usr_ip6_spec.l4_proto ||
+		       fs->h_u.usr_ip6_spec.l4_proto == IPPROTO_TCP;
+	case ETHER_FLOW:
+		return !fs->m_u.ether_spec.h_proto ||
+		       eth->h_proto == htons(ETH_P_IP) ||
+		       eth->h_proto == htons(ETH_P_IPV6);
+	}
+	return false;
+}
+
 int nic_rules_to(const struct nic *nic, uint32_t queue)
 {
 	struct ethtool_rxnfc *all;
@@ -331,7 +355,8 @@ int nic_rules_to(const struct nic *nic, uint32_t queue)
 		};
 
 		/* rules come and go meanwhile */
-		if (!ethtool(nic, &nfc) && nfc.fs.ring_cookie == queue)
+		if (!ethtool(nic, &nfc) && nfc.fs.ring_cookie == queue &&
+		    takes_tcp(&nfc.fs))
 			found++;
 	}
 	free(all);

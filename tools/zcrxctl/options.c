@@ -268,6 +268,12 @@ static int spread_ports(struct options *opt)
 	return each_has_port(opt);
 }
 
+/* No name of an interface, unless somebody gave it one like 5 or .5. */
+static bool is_number(const char *s)
+{
+	return isdigit((unsigned char)s[*s == '.']);
+}
+
 static const char *name_of(int letter)
 {
 	const struct option *o;
@@ -308,7 +314,7 @@ int options_parse(struct options *opt, const struct command *cmd, int argc,
 		}
 		/* `-w 5` as well, which getopt takes for something else */
 		if (letter == 'w' && !arg && optind < argc &&
-		    isdigit((unsigned char)argv[optind][0]))
+		    is_number(argv[optind]))
 			arg = argv[optind++];
 		if (!parse_one(opt, letter, arg)) {
 			complain("--%s: %s is nothing that it takes",

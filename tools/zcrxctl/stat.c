@@ -268,6 +268,28 @@ static void pause_for(double seconds)
 		;
 }
 
+/* Of a kernel that has them not. */
+static int complain_no_stats(const struct queue *queue)
+{
+	char ifname[IF_NAMESIZE];
+
+	return complain("%s queue %u: the kernel has no statistics of it; one of this "
+			"project's has", queue_ifname(queue, ifname), queue->id);
+}
+
+/* Nobody is to wait for lines that never come: 0, or EXIT_NO with a message. */
+static int have_stats(const struct queues *queues)
+{
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < queues->nr; i++)
+		if (queues->queue[i].provider == PROVIDER_IO_URING &&
+		    !queues->queue[i].has_stats)
+			ret = complain_no_stats(&queues->queue[i]);
+	return ret;
+}
+
 static int watch(const struct options *opt, uint32_t ifindex)
 {
 	struct queues before, queues;
@@ -276,23 +298,27 @@ static int watch(const struct options *opt, uint32_t ifindex)
 	int ret;
 
 	ret = queues_get(&before, ifindex);
+	if (ret)
+		return complain_err(ret, "cannot list the queues");
+	ret = have_stats(&before);
 	for (i = 0; !ret && (!opt->count || i < opt->count); i++) {
 		if (!opt->json && !(i % HEAD_EVERY))
 			watch_head();
 		pause_for(opt->interval);
 		ret = queues_get(&queues, ifindex);
-		if (ret)
+		if (ret) {
+			ret = complain_err(ret, "cannot list the queues");
 			break;
+		}
 		to = now();
 		watch_once(opt, &before, &queues, to - from);
 		queues_free(&before);
 		before = queues;
 		from = to;
+		ret = have_stats(&before);
 	}
-	if (ret)
-		return complain_err(ret, "cannot list the queues");
 	queues_free(&before);
-	return 0;
+	return ret;
 }
 
 static int once(const struct options *opt, uint32_t ifindex)
@@ -313,9 +339,7 @@ static int once(const struct options *opt, uint32_t ifindex)
 			continue;
 		seen++;
 		if (!queue->has_stats)
-			ret = complain("queue %u of interface %u: this kernel has no "
-				       "statistics of it",
-				       queue->id, queue->ifindex);
+			ret = complain_no_stats(queue);
 		else if (opt->json)
 			print_json(queue, &queue->stats, 0);
 		else
