@@ -30,10 +30,14 @@
 
 static struct stream stream;
 
-/* Receives all, and a notice at some time. Returns 0 or -errno. */
+/*
+ * Receives all, and a notice at some time. Copies may use up all that is free before
+ * the reader has its turn: another request goes on then. Returns 0 or -errno.
+ */
 static int receive_with_notice(struct receiver *rx, __u64 user_data)
 {
 	bool noticed = false, ended = false;
+	uint64_t armed_at = rx->bytes;
 	union recv_cqe c;
 	int ret;
 
@@ -41,12 +45,19 @@ static int receive_with_notice(struct receiver *rx, __u64 user_data)
 		ret = recv_next(rx->zc, &c, RECV_SOON_MS);
 		if (ret)
 			return ret;
-		if (c.cqe.user_data == user_data)
+		if (c.cqe.user_data == user_data) {
 			noticed = true;
-		else if (!(c.cqe.flags & IORING_CQE_F_MORE))
-			ended = true;
-		else
+		} else if (c.cqe.flags & IORING_CQE_F_MORE) {
 			ret = recv_take(rx, &c);
+		} else if (c.cqe.res == -ENOMEM && rx->bytes > armed_at) {
+			armed_at = rx->bytes;
+			ret = zc_flush(rx->zc);
+			if (!ret)
+				ret = zc_recv(rx->zc, rx->sock, 0, rx->id);
+		} else {
+			ended = true;
+			ret = c.cqe.res;
+		}
 		if (ret)
 			return ret;
 	}
