@@ -229,7 +229,7 @@ vm: kernel
 	@tests/vm/run $(VM_OPTIONS) -- $(if $(RUN),$(RUN),$(error RUN is empty))
 shell: kernel
 	@tests/vm/run $(VM_OPTIONS) --timeout 86400 --tty -- bash -l
-tutorial: deb-vm
+tutorial: kernel deb-vm
 	@tests/packages/run --shell $(VM_OPTIONS)
 run: kernel userland
 	@tests/vm/run --copy $(B)/tools/zcrx-demo -- ./zcrx-demo --mtu 9000

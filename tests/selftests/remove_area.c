@@ -30,14 +30,10 @@
 
 static struct stream stream;
 
-/*
- * Receives all, and a notice at some time. Copies may use up all that is free before
- * the reader has its turn: another request goes on then. Returns 0 or -errno.
- */
+/* Receives all, and a notice at some time. Returns 0 or -errno. */
 static int receive_with_notice(struct receiver *rx, __u64 user_data)
 {
 	bool noticed = false, ended = false;
-	uint64_t armed_at = rx->bytes;
 	union recv_cqe c;
 	int ret;
 
@@ -45,19 +41,12 @@ static int receive_with_notice(struct receiver *rx, __u64 user_data)
 		ret = recv_next(rx->zc, &c, RECV_SOON_MS);
 		if (ret)
 			return ret;
-		if (c.cqe.user_data == user_data) {
+		if (c.cqe.user_data == user_data)
 			noticed = true;
-		} else if (c.cqe.flags & IORING_CQE_F_MORE) {
-			ret = recv_take(rx, &c);
-		} else if (c.cqe.res == -ENOMEM && rx->bytes > armed_at) {
-			armed_at = rx->bytes;
-			ret = zc_flush(rx->zc);
-			if (!ret)
-				ret = zc_recv(rx->zc, rx->sock, 0, rx->id);
-		} else {
+		else if (!(c.cqe.flags & IORING_CQE_F_MORE))
 			ended = true;
-			ret = c.cqe.res;
-		}
+		else
+			ret = recv_take(rx, &c);
 		if (ret)
 			return ret;
 	}
@@ -193,6 +182,8 @@ TEST_F_TIMEOUT(area, under_traffic, TIMEOUT)
  */
 TEST_F_TIMEOUT(area, what_copies_filled, TIMEOUT)
 {
+	/* without a NIC: as much as there is room for in the other one, however slow */
+	const __u64 len = variant->nodev ? MIB : STREAM_LEN;
 	struct receiver *rx = &self->rx;
 	struct zc *zc = &self->zc;
 	struct wire wire;
@@ -210,12 +201,15 @@ TEST_F_TIMEOUT(area, what_copies_filled, TIMEOUT)
 	ASSERT_EQ(0, zc_remove_area(zc, TOKEN(0), NOTICE));
 	EXPECT_TRUE(held_as_it_was(rx, self->held, HELD));
 	held_give_back(zc, self->held, HELD);
+	/* nor does anybody look at the ring then, before there are few */
+	if (variant->nodev)
+		ASSERT_EQ(0, zc_flush(zc));
 	rx->bytes = 0;
-	ASSERT_EQ(0, wire_open(&wire, WIRE_V4, &stream, STREAM_LEN, false));
+	ASSERT_EQ(0, wire_open(&wire, WIRE_V4, &stream, len, false));
 	rx->sock = wire.sock;
 	ASSERT_EQ(0, zc_recv(zc, rx->sock, 0, rx->id));
 	ASSERT_EQ(0, receive_with_notice(rx, NOTICE));
-	EXPECT_EQ(STREAM_LEN, rx->bytes);
+	EXPECT_EQ(len, rx->bytes);
 	EXPECT_EQ(0, wire_close(&wire));
 }
 

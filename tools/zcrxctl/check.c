@@ -23,6 +23,7 @@
 
 enum answer {
 	NO,
+	TO_SET_UP,	/* no, and setup mends it */
 	YES,
 	UNKNOWN,
 	ADVICE,		/* not needed by everybody */
@@ -30,6 +31,7 @@ enum answer {
 
 static const char * const answers[] = {
 	[NO]		= "no",
+	[TO_SET_UP]	= "no",
 	[YES]		= "yes",
 	[UNKNOWN]	= "unknown",
 	[ADVICE]	= "note",
@@ -58,7 +60,8 @@ static void say(struct check *c, const char *what, enum answer answer,
 	va_start(args, fmt);
 	vsnprintf(found, sizeof(found), fmt, args);
 	va_end(args);
-	c->missing += answer == NO;
+	c->missing += answer == NO || answer == TO_SET_UP;
+	c->by_setup += answer == TO_SET_UP;
 	c->unknown += answer == UNKNOWN;
 
 	if (c->opt->json) {
@@ -208,9 +211,8 @@ static void check_channels(struct check *c)
 	if (!ret)
 		snprintf(mend, sizeof(mend), "ethtool -L %s %s %u", c->nic.name,
 			 channels.max_combined ? "combined" : "rx", need);
-	c->by_setup += mend[0] != '\0';
-	say(c, "channels", NO, mend, "%u RX queues: there is no queue %u",
-	    queues, need - 1);
+	say(c, "channels", ret ? NO : TO_SET_UP, mend,
+	    "%u RX queues: there is no queue %u", queues, need - 1);
 }
 
 static void check_split(struct check *c)
@@ -229,8 +231,7 @@ static void check_split(struct check *c)
 	else if (rings.split)
 		say(c, "header split", YES, NULL, "tcp-data-split is on");
 	else
-		say(c, "header split", NO, mend, "tcp-data-split is off");
-	c->by_setup += !ret && rings.can_split && !rings.split;
+		say(c, "header split", TO_SET_UP, mend, "tcp-data-split is off");
 }
 
 static void check_checksum(struct check *c)
@@ -328,8 +329,8 @@ static void check_steering(struct check *c, uint32_t queue)
 		say(c, what, YES, NULL, "%u of %u entries of the RSS table",
 		    entries, rss.size);
 	else
-		say(c, what, NO, mend, "nothing leads to the queue: all would be copied");
-	c->by_setup += rules <= 0 && !entries;
+		say(c, what, TO_SET_UP, mend,
+		    "nothing leads to the queue: all would be copied");
 	nic_free_rss(&rss);
 }
 

@@ -318,7 +318,7 @@ int nic_count_rules(const struct nic *nic)
 /* Is there TCP that it matches? */
 static bool takes_tcp(const struct ethtool_rx_flow_spec *fs)
 {
-	const struct ethhdr *eth = &fs->h_u.ether_spec;
+	__be16 proto = fs->h_u.ether_spec.h_proto;
 
 	switch (fs->flow_type & ~(FLOW_EXT | FLOW_MAC_EXT | FLOW_RSS)) {
 	case TCP_V4_FLOW:
@@ -332,8 +332,7 @@ static bool takes_tcp(const struct ethtool_rx_flow_spec *fs)
 		       fs->h_u.usr_ip6_spec.l4_proto == IPPROTO_TCP;
 	case ETHER_FLOW:
 		return !fs->m_u.ether_spec.h_proto ||
-		       eth->h_proto == htons(ETH_P_IP) ||
-		       eth->h_proto == htons(ETH_P_IPV6);
+		       proto == htons(ETH_P_IP) || proto == htons(ETH_P_IPV6);
 	}
 	return false;
 }

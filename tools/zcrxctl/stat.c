@@ -278,7 +278,7 @@ static int complain_no_stats(const struct queue *queue)
 }
 
 /* Nobody is to wait for lines that never come: 0, or EXIT_NO with a message. */
-static int have_stats(const struct queues *queues)
+static int complain_of_each(const struct queues *queues)
 {
 	unsigned int i;
 	int ret = 0;
@@ -300,7 +300,7 @@ static int watch(const struct options *opt, uint32_t ifindex)
 	ret = queues_get(&before, ifindex);
 	if (ret)
 		return complain_err(ret, "cannot list the queues");
-	ret = have_stats(&before);
+	ret = complain_of_each(&before);
 	for (i = 0; !ret && (!opt->count || i < opt->count); i++) {
 		if (!opt->json && !(i % HEAD_EVERY))
 			watch_head();
@@ -315,7 +315,7 @@ static int watch(const struct options *opt, uint32_t ifindex)
 		queues_free(&before);
 		before = queues;
 		from = to;
-		ret = have_stats(&before);
+		ret = complain_of_each(&before);
 	}
 	queues_free(&before);
 	return ret;
