@@ -54,6 +54,12 @@ FIXTURE_VARIANT_ADD(bounce, user)
 	.kind = AREA_USER,
 };
 
+/* So contiguous that the pieces to be bounced have to be cut. */
+FIXTURE_VARIANT_ADD(bounce, thp)
+{
+	.kind = AREA_THP,
+};
+
 FIXTURE_VARIANT_ADD(bounce, udmabuf)
 {
 	.kind = AREA_UDMABUF,
