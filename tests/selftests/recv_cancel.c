@@ -45,8 +45,12 @@ static bool counts(const struct way *way)
 
 /*
  * Cancels. A request tells its result in a completion of CANCEL_ID, so *result
- * is -EINPROGRESS then.
+ * is -EINPROGRESS then. The other way waits for a completion if a worker is at the
+ * request, and nobody wakes it if the worker arms the request instead, on all kernels
+ * 6.12: so it is given a time, and asked again.
  */
+#define WORKER_DONE_NS	(100 * 1000 * 1000)
+
 static int cancel(struct zc *zc, const struct way *way,
 		  const struct target *target, int *result)
 {
@@ -54,13 +58,15 @@ static int cancel(struct zc *zc, const struct way *way,
 		.addr = target->user_data,
 		.fd = target->fd,
 		.flags = way->flags,
-		.timeout = { -1, -1 },
+		.timeout = { .tv_nsec = WORKER_DONE_NS },
 		.opcode = target->opcode,
 	};
 	struct io_uring_sqe sqe = {};
 
 	if (way->sync) {
-		*result = io_uring_register_sync_cancel(&zc->ring, &reg);
+		do {
+			*result = io_uring_register_sync_cancel(&zc->ring, &reg);
+		} while (*result == -ETIME);
 		return 0;
 	}
 	io_uring_prep_cancel64(&sqe, target->user_data, way->flags);
@@ -363,41 +369,25 @@ TEST_F_TIMEOUT(cancel, finds_nothing, TIMEOUT)
 	close(fd[1]);
 }
 
-/*
- * The request was armed by a worker. A cancellation that finds the worker at it waits for
- * a completion, and nobody wakes it if the worker arms the request instead, on all kernels
- * 6.12. So it is given a time, after which it is asked again.
- */
-#define WORKER_DONE_NS	(100 * 1000 * 1000)
-
-static int cancel_by_id(struct zc *zc, __u64 id)
-{
-	struct io_uring_sync_cancel_reg reg = {
-		.addr = id,
-		.timeout = { .tv_nsec = WORKER_DONE_NS },
-	};
-	int ret;
-
-	do {
-		ret = io_uring_register_sync_cancel(&zc->ring, &reg);
-	} while (ret == -ETIME);
-	return ret;
-}
-
+/* The request was armed by a worker. */
 TEST(armed_by_worker)
 {
-	const struct way way = {};
+	const struct way way = { .sync = true };
+	struct target target = {};
 	union recv_cqe c = {};
 	struct recv_pair p;
 	unsigned int i;
+	int result;
 
 	stream_init(&stream, 92);
 	ASSERT_EQ(0, recv_pair_open(&p, NULL, &stream));
+	target.user_data = p.rx.id;
 	for (i = 0; i < 20; i++) {
 		ASSERT_EQ(0, arm(&p, &way, IOSQE_ASYNC));
 		if (i % 2)
 			EXPECT_QUIET(&p.zc);
-		EXPECT_EQ(0, cancel_by_id(&p.zc, p.rx.id));
+		ASSERT_EQ(0, cancel(&p.zc, &way, &target, &result));
+		EXPECT_EQ(0, result);
 		ASSERT_EQ(0, recv_until(&p.rx, &c));
 		EXPECT_EQ(p.rx.id, c.cqe.user_data);
 		EXPECT_EQ(-ECANCELED, c.cqe.res);
