@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "owners.h"
@@ -9,40 +10,56 @@
 #include "restore.h"
 #include "steps.h"
 
-int refuse_if_busy(const struct nic *nic, const char *what)
+/*
+ * A program that was told to end does so soon, and the kernel gives its queue back soon
+ * after that: look again, so often, each tenth of a second.
+ */
+#define TRIES	30
+
+/* One that has a provider. Returns 1 if there is one, 0 if not, or -errno. */
+static int busy_queue(const struct nic *nic, struct queue *busy)
 {
 	struct queues queues;
 	unsigned int i;
 	int ret;
 
+	ret = queues_get(&queues, nic->index);
+	if (ret)
+		return ret;
+	for (i = 0; !ret && i < queues.nr; i++) {
+		*busy = queues.queue[i];
+		ret = busy->provider != PROVIDER_NONE;
+	}
+	queues_free(&queues);
+	return ret;
+}
+
+int refuse_if_busy(const struct nic *nic, const char *what)
+{
+	const struct timespec tenth = { .tv_nsec = 100000000 };
+	struct queue busy;
+	struct owner owner;
+	int ret, tries;
+
 	/* igb, for one, makes a new RSS table when it is opened */
 	if (!nic->up)
 		return complain("%s is down, and would forget settings when it is set up: "
 				"`ip link set %s up` first", nic->name, nic->name);
-	ret = queues_get(&queues, nic->index);
-	if (ret)
-		return complain_err(ret, "%s: cannot list the queues", nic->name);
-	for (i = 0; i < queues.nr; i++) {
-		const struct queue *queue = &queues.queue[i];
-		struct owner owner;
-
-		if (queue->provider == PROVIDER_NONE)
-			continue;
-		if (queue->provider == PROVIDER_IO_URING &&
-		    !owner_of(&owner, nic->index, queue->id))
-			ret = complain("%s: queue %u is in use by %s (pid %d); stop it before "
-				       "you %s",
-				       nic->name, queue->id, owner.comm,
-				       (int)owner.pid, what);
-		else
-			ret = complain("%s: queue %u is in use (%s); stop what uses it before "
-				       "you %s",
-				       nic->name, queue->id,
-				       provider_name(queue->provider), what);
-		break;
+	ret = busy_queue(nic, &busy);
+	for (tries = 1; ret == 1 && tries < TRIES; tries++) {
+		nanosleep(&tenth, NULL);
+		ret = busy_queue(nic, &busy);
 	}
-	queues_free(&queues);
-	return ret;
+	if (!ret)
+		return 0;
+	if (ret < 0)
+		return complain_err(ret, "%s: cannot list the queues", nic->name);
+	if (busy.provider == PROVIDER_IO_URING &&
+	    !owner_of(&owner, nic->index, busy.id))
+		return complain("%s: queue %u is in use by %s (pid %d); stop it before you %s",
+				nic->name, busy.id, owner.comm, (int)owner.pid, what);
+	return complain("%s: queue %u is in use (%s); stop what uses it before you %s",
+			nic->name, busy.id, provider_name(busy.provider), what);
 }
 
 static int del_rules(const struct options *opt, const struct nic *nic,

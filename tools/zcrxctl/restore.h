@@ -18,8 +18,9 @@ int put_back(const struct options *opt, const struct nic *nic,
 int lock_nic(struct nic *nic, const char *ifname);
 
 /*
- * EXIT_NO if the interface is down, or a queue of it has a provider; `what` is what is to
- * be done to it.
+ * EXIT_NO if the interface is down, or a queue of it has a provider and still has it
+ * after three seconds, as one that was just stopped would not; `what` is what is to be
+ * done to it.
  */
 int refuse_if_busy(const struct nic *nic, const char *what);
 
