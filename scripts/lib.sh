@@ -6,6 +6,8 @@
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 unset MAKEFLAGS MFLAGS MAKELEVEL
 build=$top/build
+# A user of Debian has no sbin in PATH, and depmod, for one, is there.
+export PATH=$PATH:/usr/sbin:/sbin
 # The kernel tree: ours, but where the Makefile names the stock one.
 linux=${KERNEL_TREE:-$build/linux}
 

@@ -15,9 +15,6 @@
 
 #include "race.h"
 
-/* One round in so many may not count, and one may always. */
-#define IDLE_SHARE	20
-
 static const struct race *const races[] = {
 	&race_kill, &race_exit, &race_restart, &race_resize, &race_channels,
 	&race_mtu, &race_link, &race_exporter, &race_share, &race_areas,
@@ -97,8 +94,7 @@ static int run_race(const struct race *race, unsigned int nr, __u64 seed,
 	if (ret)
 		fprintf(stderr, "# %s: round %u of seed %llu: %d\n", race->name,
 			run->begun, (unsigned long long)seed, ret);
-	ok = !ret && !run->lost && run->idle <= 1 + rounds / IDLE_SHARE &&
-	     run->counted;
+	ok = !ret && !run->lost && run->counted == rounds;
 	printf("# race %s rounds=%u bytes=%llu lost=%llu seconds=%.1f\n",
 	       race->name, run->counted, (unsigned long long)run->bytes,
 	       (unsigned long long)run->lost, seconds() - start);

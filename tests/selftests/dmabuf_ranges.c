@@ -36,6 +36,43 @@
 
 static struct stream stream;
 
+/*
+ * Devices that are attached to the dma-buf: the NIC, and one that stands in for the
+ * CPU. -1 if that is not to be found.
+ */
+static int nr_attached(void)
+{
+	FILE *f = fopen("/sys/kernel/debug/dma_buf/bufinfo", "re");
+	bool ours = false;
+	char line[512];
+	int nr = -1;
+
+	if (!f)
+		return -1;
+	while (nr < 0 && fgets(line, sizeof(line), f)) {
+		if (strstr(line, NAME))
+			ours = true;
+		if (ours && sscanf(line, "Total %d devices attached", &nr) == 1)
+			break;
+	}
+	fclose(f);
+	return nr;
+}
+
+/* The last to let go of an area is whoever had a buffer of it last. */
+static int wait_detached(void)
+{
+	const struct timespec ms10 = { .tv_nsec = 10 * 1000000 };
+	int waited;
+
+	for (waited = 0; waited < WIRE_PATIENCE_MS; waited += 10) {
+		if (!nr_attached())
+			return 0;
+		nanosleep(&ms10, NULL);
+	}
+	return -ETIMEDOUT;
+}
+
 FIXTURE(ranges)
 {
 	unsigned int ifindex;
@@ -74,6 +111,8 @@ FIXTURE_TEARDOWN(ranges)
 		zc_close(&self->zc);
 	EXPECT_EQ(0, queue_wait_free(self->ifindex, WIRE_RXQ,
 				     WIRE_PATIENCE_MS));
+	/* its pages are to be free again */
+	EXPECT_EQ(0, wait_detached());
 	area_close(&self->whole);
 	EXPECT_EQ(0, meminfo_set_huge_pages(0));
 }
@@ -128,43 +167,6 @@ static size_t changed(const struct area *whole, size_t start, size_t end)
 	for (; start < end; start++)
 		nr += at[start] != GUARD;
 	return nr;
-}
-
-/*
- * Devices that are attached to the dma-buf: the NIC, and one that stands in for the
- * CPU. -1 if that is not to be found.
- */
-static int nr_attached(void)
-{
-	FILE *f = fopen("/sys/kernel/debug/dma_buf/bufinfo", "re");
-	bool ours = false;
-	char line[512];
-	int nr = -1;
-
-	if (!f)
-		return -1;
-	while (nr < 0 && fgets(line, sizeof(line), f)) {
-		if (strstr(line, NAME))
-			ours = true;
-		if (ours && sscanf(line, "Total %d devices attached", &nr) == 1)
-			break;
-	}
-	fclose(f);
-	return nr;
-}
-
-/* The last to let go of an area is whoever had a buffer of it last. */
-static int wait_detached(void)
-{
-	const struct timespec ms10 = { .tv_nsec = 10 * 1000000 };
-	int waited;
-
-	for (waited = 0; waited < WIRE_PATIENCE_MS; waited += 10) {
-		if (!nr_attached())
-			return 0;
-		nanosleep(&ms10, NULL);
-	}
-	return -ETIMEDOUT;
 }
 
 /* At no boundary of a huge page. */

@@ -295,7 +295,9 @@ static __s64 arrived(const struct shot *shot, enum fate fate,
 	case BAD_CSUM:
 		return t->bad_csum;
 	case QUEUE_0:
-		return shot->counter ? t->counter : t->queue_0;
+		/* counted on its way, one after the other */
+		return shot->counter && t->counter < t->queue_0 ? t->counter :
+								  t->queue_0;
 	default:
 		/* without a counter, nothing tells */
 		return shot->counter ? t->counter : TRIES;

@@ -314,13 +314,14 @@ static int udp_echo(void *addr)
 static unsigned int udp_ping(unsigned int nr)
 {
 	const struct sockaddr_in to = echo_addr();
-	const struct timeval second = { .tv_sec = 1 };
+	const struct timeval patience = { .tv_sec = WIRE_PATIENCE_MS / 1000 };
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	unsigned int i, back = 0;
 	char buf[1400];
 	size_t bad;
 
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &second, sizeof(second));
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience,
+		   sizeof(patience));
 	if (connect(fd, (struct sockaddr *)&to, sizeof(to)))
 		perror("# connect");
 	for (i = 0; i < nr; i++) {

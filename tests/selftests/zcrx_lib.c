@@ -319,11 +319,25 @@ TEST_F_TIMEOUT(zcrx_lib, areas, TIMEOUT)
 		  uring_zcrx_ext_stats(self->zc)->delivered_bytes);
 }
 
+/* No more than the timeout, which a TEST has not. */
+FIXTURE(two_rings)
+{
+	int none;
+};
+
+FIXTURE_SETUP(two_rings)
+{
+}
+
+FIXTURE_TEARDOWN(two_rings)
+{
+}
+
 /*
  * A ring that imports and binds a queue of its own gives back by that one alone, until
  * another ring unbinds it: then what it gave back meanwhile is not lost.
  */
-TEST(importer)
+TEST_F_TIMEOUT(two_rings, importer, TIMEOUT)
 {
 	struct uring_zcrx_config cfg = {
 		.if_idx = if_nametoindex(WIRE_IF),
