@@ -2,15 +2,18 @@
 /*
  * A NIC can leave, whatever was tried with it before, and what was bound to it
  * can end after it: a registration that failed keeps no device, and a binding
- * of socket devmem no queue of one that has gone.
+ * of socket devmem no queue of one that has gone. Nor does it take a queue that is
+ * restarted at that moment for one that is off.
  *
  * unplug.c has the NIC that goes under a ring that is bound.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <libgen.h>
 #include <limits.h>
 #include <net/if.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -20,6 +23,7 @@
 #include "kselftest_harness.h"
 
 #include "lib/devmem_rx.h"
+#include "lib/flow.h"
 #include "lib/netdev.h"
 #include "lib/pins.h"
 #include "lib/subject.h"
@@ -32,6 +36,7 @@
 #define AREA_LEN	(8 * MIB)
 #define STREAM_LEN	(16 * MIB)
 #define PAGE		4096
+#define ROUNDS		3
 
 #define UNBIND	"echo %s >/sys/bus/pci/drivers/igb/unbind"
 #define BIND	"echo %s >/sys/bus/pci/drivers/igb/bind"
@@ -186,6 +191,149 @@ FIXTURE_VARIANT_ADD(refused, area_cannot_be_written)
 	.spoil = area_cannot_be_written,
 	.err = EFAULT,
 };
+
+/*
+ * A queue is restarted again and again until the NIC has gone. Who takes the driver off
+ * has marked the NIC as down when he waits for RTNL, and RTNL is much in demand. Frames
+ * come in by that queue, so that the IOMMU sees a ring that is not there any more.
+ */
+FIXTURE(leaving)
+{
+	char slot[32];
+	int ret;
+	unsigned int restarts;
+	pid_t knocks, demands;
+};
+
+/* For peer_start(): nobody listens there. */
+static int knock(void *addr)
+{
+	const struct sockaddr_in to = {
+		.sin_family = AF_INET,
+		.sin_port = htons(9),
+		.sin_addr.s_addr = inet_addr(addr),
+	};
+
+	for (;;) {
+		int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+		if (fd < 0)
+			return 1;
+		connect(fd, (const struct sockaddr *)&to, sizeof(to));
+		usleep(200);
+		close(fd);
+	}
+}
+
+#define NO_TAP	"ip tuntap del tap9 mode tap 2>/dev/null || :"
+
+/* Holds RTNL through a grace period or two, each time. */
+static void demand_rtnl(FIXTURE_DATA(leaving) *self)
+{
+	fflush(NULL);
+	self->demands = fork();
+	if (!self->demands) {
+		execlp("sh", "sh", "-c", "exec 2>/dev/null; while :; do "
+		       "ip tuntap add tap9 mode tap; " NO_TAP "; done", NULL);
+		_exit(127);
+	}
+}
+
+static void end_demand(FIXTURE_DATA(leaving) *self)
+{
+	if (self->demands <= 0)
+		return;
+	kill(self->demands, SIGKILL);
+	waitpid(self->demands, NULL, 0);
+	self->demands = 0;
+	run_within(NO_TAP, "");
+}
+
+FIXTURE_SETUP(leaving)
+{
+	ASSERT_EQ(0, find_slot(self->slot, sizeof(self->slot)));
+	ASSERT_EQ(0, pins_wait(0, WIRE_PATIENCE_MS));
+	stream_init(&stream, 83);
+	self->knocks = peer_start(knock, WIRE_V4);
+	ASSERT_LT(0, self->knocks);
+}
+
+/* What is there now works. */
+FIXTURE_TEARDOWN(leaving)
+{
+	struct receiver rx = { .stream = &stream };
+	struct wire wire;
+	struct zc zc;
+
+	kill(self->knocks, SIGKILL);
+	peer_wait(self->knocks);
+	end_demand(self);
+	EXPECT_EQ(0, pins_wait(0, WIRE_PATIENCE_MS));
+	ASSERT_EQ(0, wire_bind(&zc, AREA_USER, AREA_LEN));
+	ASSERT_EQ(0, wire_open(&wire, WIRE_V4, &stream, STREAM_LEN, false));
+	rx.zc = &zc;
+	rx.sock = wire.sock;
+	EXPECT_EQ(RECEIVE_END, receive_all(&rx));
+	EXPECT_EQ(STREAM_LEN, rx.bytes);
+	EXPECT_EQ(0, wire_close(&wire));
+	EXPECT_ZERO_COPY(&zc, STREAM_LEN);
+	zc_close(&zc);
+	EXPECT_EQ(0, pins_wait(0, WIRE_PATIENCE_MS));
+}
+
+static void *restart_queues(void *arg)
+{
+	FIXTURE_DATA(leaving) *self = arg;
+	struct zc_queue queue;
+	struct zc zc;
+
+	self->ret = wire_bind(&zc, AREA_USER, AREA_LEN);
+	if (self->ret)
+		return NULL;
+	while (!self->ret) {
+		self->ret = zc_bind_queue(&zc, &queue, FLOW_FURTHER_RXQ, false);
+		if (!self->ret)
+			self->ret = zc_unbind_queue(&zc, &queue);
+		__atomic_fetch_add(&self->restarts, 1, __ATOMIC_RELEASE);
+	}
+	zc_close(&zc);
+	return NULL;
+}
+
+static bool restarts(const FIXTURE_DATA(leaving) *self)
+{
+	unsigned int waited;
+
+	for (waited = 0; waited < WIRE_PATIENCE_MS; waited++) {
+		if (__atomic_load_n(&self->restarts, __ATOMIC_ACQUIRE) > 2)
+			return true;
+		usleep(1000);
+	}
+	return false;
+}
+
+TEST_F_TIMEOUT(leaving, restarts_go_on, TIMEOUT)
+{
+	pthread_t thread;
+	unsigned int i;
+
+	for (i = 0; i < ROUNDS; i++) {
+		ASSERT_EQ(0, flow_widen());
+		ASSERT_EQ(0, flow_steer(FLOW_FURTHER_RXQ, FLOW_FURTHER_RXQ));
+		self->restarts = 0;
+		ASSERT_EQ(0, pthread_create(&thread, NULL, restart_queues,
+					    self));
+		demand_rtnl(self);
+		ASSERT_LT(0, self->demands);
+		ASSERT_TRUE(restarts(self)) TH_LOG("%d", self->ret);
+		ASSERT_EQ(0, run_within(UNBIND, self->slot));
+		end_demand(self);
+		EXPECT_EQ(0, if_nametoindex(WIRE_IF));
+		ASSERT_EQ(0, pthread_join(thread, NULL));
+		EXPECT_EQ(-ENODEV, self->ret);
+		ASSERT_EQ(0, run_within(BIND " && " SET_UP, self->slot));
+	}
+}
 
 /*
  * A binding of socket devmem, which lives as long as a netlink socket does.

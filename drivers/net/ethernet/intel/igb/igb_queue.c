@@ -300,7 +300,7 @@ static int igb_queue_stop(struct net_device *netdev, void *mem, int idx)
 		return -ENETDOWN;
 
 	/* Where a reset failed, hardware and NAPI are already off. */
-	if (!test_bit(__IGB_DOWN, &adapter->state)) {
+	if (adapter->napi_on) {
 		err = igb_rxq_disable(adapter, ring);
 		if (err)
 			return err;
@@ -322,7 +322,7 @@ static int igb_queue_start(struct net_device *netdev, void *mem, int idx)
 
 	igb_rxq_move(ring, mem);
 
-	if (!test_bit(__IGB_DOWN, &adapter->state))
+	if (adapter->napi_on)
 		igb_rxq_enable(adapter, ring);
 
 	return 0;
