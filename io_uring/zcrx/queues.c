@@ -285,14 +285,19 @@ int zcrx_queues_unbind(struct zcrx_ifq *ifq,
 
 	rtnl_lock();
 	queue = zcrx_queues_take_off(ifq, unbind->if_rxq);
+	if (!IS_ERR(queue)) {
+		/* Whoever ran dry may be looking at its ring. A ring that finds
+		 * the queue gone takes back what was not read: nothing is after
+		 * this.
+		 */
+		synchronize_net();
+		zcrx_rq_drain(queue, UINT_MAX);
+	}
 	rtnl_unlock();
 	if (IS_ERR(queue))
 		return PTR_ERR(queue);
 
 	zcrx_ring_hide(queue);
-	zcrx_rq_drain(queue, UINT_MAX);
-	/* whoever ran dry may be looking at it */
-	synchronize_rcu();
 	zcrx_rq_free(&queue->rq, &queue->acct);
 	zcrx_ifq_queue_closed(ifq);
 	zcrx_queue_put(queue);

@@ -28,6 +28,8 @@
 #define REGION_LEN	(2 * PAGE)
 #define FURTHER_RXQ	FLOW_FURTHER_RXQ
 #define TURNS		20
+#define MANY		32768
+#define MANY_LEN	(PAGE + MANY * sizeof(struct io_uring_zcrx_rqe))
 #define PATTERN		0x5a
 
 static int ctrl_of(int ring_fd, __u32 id, struct zcrx_ext_ctrl *ctrl)
@@ -333,14 +335,18 @@ TEST_F(refused, nodev)
 }
 
 /*
- * Two rings have the ifq and want the same queue, at the same time.
+ * Two rings have the ifq and want the same queue, at the same time. Who finds it gone
+ * takes back what was not read of its refill ring: nobody reads on.
  */
 struct caller {
 	pthread_barrier_t *start;
+	const struct caller *other;
 	struct bind bind;
+	__u32 *head, *tail;
 	int zcrx_fd;
 	int failed;
 	int bound[TURNS], unbound[TURNS];
+	unsigned int unread;
 };
 
 static void *call(void *arg)
@@ -368,10 +374,18 @@ static void *call(void *arg)
 		if (!c->failed)
 			c->bound[i] = ctrl_of(ring.ring_fd, reg.zcrx_id,
 					      &b.ctrl);
+		/* none of them makes sense, and all have to be looked at */
+		if (!c->bound[i])
+			__atomic_store_n(c->tail, MANY, __ATOMIC_RELEASE);
 		pthread_barrier_wait(c->start);
 		if (!c->failed)
 			c->unbound[i] = ctrl_of(ring.ring_fd, reg.zcrx_id,
 						&unbind);
+		if (c->unbound[i] == -ENOENT)
+			c->unread += MANY - __atomic_load_n(c->bound[i] ?
+							    c->other->head :
+							    c->head,
+							    __ATOMIC_ACQUIRE);
 	}
 	io_uring_queue_exit(&ring);
 	return NULL;
@@ -383,20 +397,29 @@ TEST_F_TIMEOUT(refused, two_callers, TIMEOUT)
 	struct caller c[2];
 	pthread_t thread;
 	unsigned int i;
+	char *rings;
 	int fd;
 
+	rings = mmap(NULL, 2 * MANY_LEN, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	ASSERT_NE(MAP_FAILED, rings);
 	fd = zc_export(&self->zc);
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, pthread_barrier_init(&start, NULL, 2));
 	for (i = 0; i < 2; i++) {
 		c[i] = (struct caller) {
 			.start = &start,
+			.other = &c[!i],
 			.bind = self->good,
+			.head = (void *)(rings + self->zc.reg.ifq.offsets.head),
+			.tail = (void *)(rings + self->zc.reg.ifq.offsets.tail),
 			.zcrx_fd = fd,
 		};
 		/* each of its own */
-		c[i].bind.region.user_addr = 0;
-		c[i].bind.region.flags = 0;
+		c[i].bind.ctrl.zc_bind.rq_entries = MANY;
+		c[i].bind.region.user_addr = (uintptr_t)rings;
+		c[i].bind.region.size = MANY_LEN;
+		rings += MANY_LEN;
 	}
 	ASSERT_EQ(0, pthread_create(&thread, NULL, call, &c[1]));
 	call(&c[0]);
@@ -404,6 +427,8 @@ TEST_F_TIMEOUT(refused, two_callers, TIMEOUT)
 	close(fd);
 	EXPECT_EQ(0, c[0].failed);
 	EXPECT_EQ(0, c[1].failed);
+	EXPECT_EQ(0, c[0].unread);
+	EXPECT_EQ(0, c[1].unread);
 	for (i = 0; i < TURNS; i++) {
 		EXPECT_EQ(-EEXIST, c[0].bound[i] + c[1].bound[i]);
 		EXPECT_TRUE(!c[0].bound[i] || !c[1].bound[i]);
