@@ -163,7 +163,11 @@ static int zcrx_reg_bind(struct io_ring_ctx *ctx, struct zcrx_ifq *ifq,
 	if (ret)
 		return ret;
 
-	return zcrx_queue_open(queue, netdev, reg->ifq.if_rxq);
+	ret = zcrx_queue_open(queue, netdev, reg->ifq.if_rxq);
+	/* the device is there for as long as the netdev is held */
+	if (ret)
+		zcrx_areas_unmap(ifq);
+	return ret;
 }
 
 /* Find the NIC and bind the queue to it. */
@@ -226,7 +230,6 @@ static struct zcrx_ifq *zcrx_reg_build(struct io_ring_ctx *ctx,
 err_queue:
 	zcrx_queue_put(queue);
 err_ifq:
-	/* unmaps, if the areas were mapped */
 	zcrx_ifq_put(ifq);
 	return ERR_PTR(ret);
 }
