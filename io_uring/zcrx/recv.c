@@ -108,6 +108,10 @@ int zcrx_post(struct io_kiocb *req, struct net_iov *niov, u32 off, u32 len)
 		return -ENOSPC;
 
 	page_pool_ref_netmem(net_iov_to_netmem(niov));
+	/* who gives back the user's reference, even before it was told of it, must
+	 * not take the pool's for the last one
+	 */
+	smp_mb__before_atomic();
 	atomic_inc(&area->user_refs[idx]);
 
 	area_off = area->token + ((u64)idx << area->ifq->niov_shift) + off;
