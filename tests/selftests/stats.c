@@ -18,6 +18,7 @@
 #include "lib/events.h"
 #include "lib/flow.h"
 #include "lib/netdev.h"
+#include "lib/nic.h"
 #include "lib/pins.h"
 #include "lib/recv.h"
 #include "queue.h"
@@ -331,6 +332,7 @@ FIXTURE_SETUP(bound)
 	self->ifindex = if_nametoindex(WIRE_IF);
 	ASSERT_EQ(0, netdev_wait_no_pools(self->ifindex, WIRE_PATIENCE_MS));
 	ASSERT_EQ(0, pins_wait(0, WIRE_PATIENCE_MS));
+	ASSERT_EQ(0, nic_steer(WIRE_IF, WIRE_RXQ));
 	stream_init(&stream, 96);
 	ASSERT_EQ(0, open_with(&self->zc, variant->kind, false, wanted));
 	self->rx = (struct receiver) { .zc = &self->zc, .stream = &stream };

@@ -92,6 +92,7 @@ FIXTURE_TEARDOWN(zcrx_lib)
 {
 	uring_zcrx_close(self->zc);
 	area_close(&self->area);
+	EXPECT_EQ(0, flow_steer(FIRST_RXQ, FIRST_RXQ));
 	EXPECT_EQ(0, flow_wait_free());
 	EXPECT_EQ(self->pins, pins_wait(self->pins, WIRE_PATIENCE_MS));
 }
@@ -331,6 +332,7 @@ FIXTURE_SETUP(two_rings)
 
 FIXTURE_TEARDOWN(two_rings)
 {
+	EXPECT_EQ(0, flow_steer(FIRST_RXQ, FIRST_RXQ));
 }
 
 /*
@@ -403,6 +405,16 @@ TEST_F_TIMEOUT(two_rings, importer, TIMEOUT)
 	EXPECT_EQ(0, wire_close(&flows[0].wire));
 	EXPECT_GE(3, uring_zcrx_ext_stats(zc)->held);
 	EXPECT_EQ(0, uring_zcrx_ext_stats(zc)->queue.invalid);
+
+	/* bound again after another ring unbound it, it is there once */
+	ASSERT_EQ(0, uring_zcrx_bind_queue(other, FURTHER_RXQ, 0,
+					   URING_ZCRX_STATS));
+	ASSERT_EQ(0, uring_zcrx_unbind_queue(zc, FURTHER_RXQ));
+	ASSERT_EQ(0, uring_zcrx_bind_queue(other, FURTHER_RXQ, 0,
+					   URING_ZCRX_STATS));
+	EXPECT_NE(NULL, uring_zcrx_queue_stats(other, FURTHER_RXQ));
+	ASSERT_EQ(0, uring_zcrx_unbind_queue(other, FURTHER_RXQ));
+	EXPECT_EQ(NULL, uring_zcrx_queue_stats(other, FURTHER_RXQ));
 	uring_zcrx_close(other);
 	uring_zcrx_close(zc);
 	EXPECT_EQ(0, flow_wait_free());
