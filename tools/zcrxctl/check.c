@@ -355,7 +355,7 @@ static void check_free(struct check *c, uint32_t id)
 	else if (queue.provider == PROVIDER_IO_URING &&
 		 !owner_of(&owner, c->nic.index, id))
 		say(c, what, NO, NULL, "%s (pid %d) has it: stop that first",
-		    owner.comm, (int)owner.pid);
+		    owner.shown, (int)owner.pid);
 	else
 		say(c, what, NO, NULL, "it is in use (%s): stop what uses it",
 		    provider_name(queue.provider));

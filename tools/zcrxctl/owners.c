@@ -126,6 +126,14 @@ static void read_comm(const char *pid, char *comm, size_t size)
 	fclose(file);
 }
 
+/* Root reads it, and whoever may call a program anything may not talk to the terminal. */
+static void copy_printable(char *to, const char *from)
+{
+	for (; *from; from++, to++)
+		*to = iscntrl((unsigned char)*from) ? '?' : *from;
+	*to = '\0';
+}
+
 int owner_of(struct owner *owner, uint32_t ifindex, uint32_t queue)
 {
 	struct dirent *entry;
@@ -143,6 +151,7 @@ int owner_of(struct owner *owner, uint32_t ifindex, uint32_t queue)
 			continue;
 		owner->pid = atoi(entry->d_name);
 		read_comm(entry->d_name, owner->comm, sizeof(owner->comm));
+		copy_printable(owner->shown, owner->comm);
 		ret = 0;
 	}
 	closedir(dir);

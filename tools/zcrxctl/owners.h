@@ -8,7 +8,8 @@
 /* A process with a ring that has an ifq, as its fdinfo tells. */
 struct owner {
 	pid_t pid;
-	char comm[32];
+	char comm[32];			/* any bytes */
+	char shown[32];			/* none that a terminal takes for commands */
 	int64_t held, in_flight;	/* buffers */
 };
 

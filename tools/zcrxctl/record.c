@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -32,6 +33,21 @@ const char *record_path(const struct nic *nic)
 
 	path_of(path, sizeof(path), nic, "");
 	return path;
+}
+
+/* 0 where the kernel (before 5.14) does not tell. */
+static uint64_t netns_cookie(void)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	uint64_t cookie;
+	socklen_t len = sizeof(cookie);
+
+	if (fd < 0 ||
+	    getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len))
+		cookie = 0;
+	if (fd >= 0)
+		close(fd);
+	return cookie;
 }
 
 int record_lock(const struct nic *nic)
@@ -71,6 +87,7 @@ int record_take(struct record *record, const struct nic *nic)
 	int ret;
 
 	memset(record, 0, sizeof(*record));
+	record->netns = netns_cookie();
 	record->ifindex = nic->index;
 	memcpy(record->bus, nic->bus, sizeof(record->bus));
 
@@ -115,6 +132,7 @@ static void write_record(FILE *file, const struct record *record)
 	uint32_t i;
 
 	fputs(FIRST_LINE, file);
+	fprintf(file, "netns %llu\n", record->netns);
 	fprintf(file, "device %u %s\n", record->ifindex, record->bus);
 	if (record->has_channels)
 		fprintf(file, "channels %u %u %u\n",
@@ -232,6 +250,8 @@ static bool read_flag(FILE *file, bool *has, bool *flag)
 
 static bool read_line(FILE *file, const char *word, struct record *record)
 {
+	if (!strcmp(word, "netns"))
+		return fscanf(file, "%llu", &record->netns) == 1;
 	if (!strcmp(word, "device"))
 		return fscanf(file, "%u%*1[ ]%31[^\n]",
 			      &record->ifindex, record->bus) >= 1;
@@ -284,6 +304,8 @@ int record_load(struct record *record, const struct nic *nic)
 		return -errno;
 	ret = read_record(file, record);
 	fclose(file);
+	if (!ret && record->netns != netns_cookie())
+		ret = -ENOENT;
 	if (ret)
 		record_free(record);
 	return ret;

@@ -10,7 +10,8 @@
 
 /*
  * Gone with a reboot, as what it tells of. A record is named after the network namespace
- * and the number of the interface in it, which no other has had or will have.
+ * and the number of the interface in it. A later namespace may get the number of one that
+ * has gone: so the record has the cookie as well, which none gets again.
  */
 #define RECORD_DIR	"/run/zcrx"
 
@@ -21,6 +22,7 @@
  * written before anything is changed, so a setup that was killed can be undone.
  */
 struct record {
+	unsigned long long netns;	/* its cookie */
 	uint32_t ifindex;
 	char bus[32];		/* of the device, so that it is not put on another */
 	bool has_channels, has_split, has_ntuple, has_rss;
@@ -43,7 +45,10 @@ int record_lock(const struct nic *nic);
 /* What the interface has now. Returns 0 or -errno; record_free() frees it. */
 int record_take(struct record *record, const struct nic *nic);
 
-/* -ENOENT: there is none. -EINVAL: it is not one, or of a later version. */
+/*
+ * -ENOENT: there is none, or one of a namespace that has gone. -EINVAL: it is not one, or
+ * of a later version.
+ */
 int record_load(struct record *record, const struct nic *nic);
 int record_save(const struct record *record, const struct nic *nic);
 int record_remove(const struct nic *nic);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -57,7 +58,7 @@ int refuse_if_busy(const struct nic *nic, const char *what)
 	if (busy.provider == PROVIDER_IO_URING &&
 	    !owner_of(&owner, nic->index, busy.id))
 		return complain("%s: queue %u is in use by %s (pid %d); stop it before you %s",
-				nic->name, busy.id, owner.comm, (int)owner.pid, what);
+				nic->name, busy.id, owner.shown, (int)owner.pid, what);
 	return complain("%s: queue %u is in use (%s); stop what uses it before you %s",
 			nic->name, busy.id, provider_name(busy.provider), what);
 }
@@ -288,6 +289,8 @@ int lock_nic(struct nic *nic, const char *ifname)
 {
 	int lock;
 
+	/* nobody who stops to read leaves it half done */
+	signal(SIGPIPE, SIG_IGN);
 	if (open_nic(nic, ifname))
 		return -ENODEV;
 	lock = record_lock(nic);

@@ -73,7 +73,7 @@ static void print_text(const struct row *row)
 	char owner[64] = "-", area[HUMAN_SIZE] = "-";
 
 	if (row->has_owner)
-		snprintf(owner, sizeof(owner), "%s(%d)", row->owner.comm,
+		snprintf(owner, sizeof(owner), "%s(%d)", row->owner.shown,
 			 (int)row->owner.pid);
 	else if (q->provider == PROVIDER_DEVMEM)
 		snprintf(owner, sizeof(owner), "dmabuf %u", q->dmabuf);
