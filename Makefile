@@ -4,6 +4,12 @@
 # do the work, one step each, are in scripts/ and tests/vm/; each of them does
 # nothing when there is nothing to do.
 
+# Neither make nor the kernel's build takes such a name, and what they take it for may be
+# somebody else's.
+ifneq ($(words $(subst :, ,$(CURDIR))),1)
+$(error $(CURDIR): move it to a folder without spaces and colons in its name)
+endif
+
 B := build
 SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
@@ -263,7 +269,7 @@ lint: source
 	@scripts/lint
 refresh: source
 	@scripts/refresh
-update: overlay
+update: source
 	@scripts/update
 clean:
 	rm -rf $(B)

@@ -3,6 +3,9 @@
 # Shared by the scripts of this folder and of tests/: where things lie, and
 # how to speak to the user. To be sourced by bash, after `set -euo pipefail`.
 
+# What cd says, and which repository git takes, is for no environment to decide.
+unset CDPATH GIT_DIR GIT_INDEX_FILE GIT_OBJECT_DIRECTORY GIT_WORK_TREE
+
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 unset MAKEFLAGS MFLAGS MAKELEVEL
 build=$top/build
