@@ -2,8 +2,8 @@
 /*
  * A NIC can leave, whatever was tried with it before, and what was bound to it
  * can end after it: a registration that failed keeps no device, and a binding
- * of socket devmem no queue of one that has gone. Nor does it take a queue that is
- * restarted at that moment for one that is off.
+ * of socket devmem no queue of one that has gone. A queue that is restarted at that
+ * moment is not taken for one that is off.
  *
  * unplug.c has the NIC that goes under a ring that is bound.
  */

@@ -41,6 +41,24 @@ ends() { # STATUS COMMAND...
 	return 1
 }
 
+# Until the command succeeds; not for ever.
+patient() { # COMMAND...
+	local tries=300
+
+	until "$@"; do
+		if [ "$((tries -= 1))" = 0 ]; then
+			echo "never: $*"
+			return 1
+		fi
+		sleep 0.1
+	done
+}
+
+# No queue has a provider: the kernel gives it back soon after the program has ended.
+queues_are_free() {
+	[ "$(zcrxctl show -j)" = '[]' ]
+}
+
 # What the command says has the words.
 says() { # REGEX COMMAND...
 	local want=$1 said

@@ -35,11 +35,11 @@ const char *record_path(const struct nic *nic)
 	return path;
 }
 
-/* 0 where the kernel (before 5.14) does not tell. */
-static uint64_t netns_cookie(void)
+/* 0 if it is not to be had, as before 5.14. */
+static unsigned long long netns_cookie(void)
 {
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	uint64_t cookie;
+	unsigned long long cookie;
 	socklen_t len = sizeof(cookie);
 
 	if (fd < 0 ||
@@ -291,6 +291,14 @@ static int read_record(FILE *file, struct record *record)
 	return -EINVAL;
 }
 
+/* As far as both are known: earlier versions wrote none. */
+static bool of_another_netns(const struct record *record)
+{
+	unsigned long long cookie = netns_cookie();
+
+	return record->netns && cookie && record->netns != cookie;
+}
+
 int record_load(struct record *record, const struct nic *nic)
 {
 	char path[64];
@@ -304,7 +312,7 @@ int record_load(struct record *record, const struct nic *nic)
 		return -errno;
 	ret = read_record(file, record);
 	fclose(file);
-	if (!ret && record->netns != netns_cookie())
+	if (!ret && of_another_netns(record))
 		ret = -ENOENT;
 	if (ret)
 		record_free(record);

@@ -22,7 +22,7 @@
  * written before anything is changed, so a setup that was killed can be undone.
  */
 struct record {
-	unsigned long long netns;	/* its cookie */
+	unsigned long long netns;	/* its cookie, 0 if that is not known */
 	uint32_t ifindex;
 	char bus[32];		/* of the device, so that it is not put on another */
 	bool has_channels, has_split, has_ntuple, has_rss;

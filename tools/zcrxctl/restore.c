@@ -289,7 +289,7 @@ int lock_nic(struct nic *nic, const char *ifname)
 {
 	int lock;
 
-	/* nobody who stops to read leaves it half done */
+	/* a reader that goes does not leave the NIC half set up */
 	signal(SIGPIPE, SIG_IGN);
 	if (open_nic(nic, ifname))
 		return -ENODEV;
