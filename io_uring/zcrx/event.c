@@ -76,7 +76,7 @@ int zcrx_event_desc_check(const struct zcrx_event_desc *desc)
 		return -EINVAL;
 	if (desc->stats_offset && !(desc->flags & ZCRX_EVENT_DESC_FLAG_STATS))
 		return -EINVAL;
-	if (!mem_is_zero(desc->__resv, sizeof(desc->__resv)))
+	if (!mem_is_zero(desc->__resv2, sizeof(desc->__resv2)))
 		return -EINVAL;
 	return 0;
 }

@@ -132,8 +132,9 @@ int io_zcrx_mmap(struct io_ring_ctx *ctx, struct vm_area_struct *vma)
 
 	mutex_lock(&ctx->zcrx_lock);
 	region = zcrx_mmap_region(ctx, off);
-	if (region && vma_pages(vma) <= region->nr_pages) {
-		nr_pages = vma_pages(vma);
+	if (region) {
+		/* there is nothing behind it */
+		nr_pages = min(vma_pages(vma), region->nr_pages);
 		vm_flags_set(vma, VM_DONTEXPAND);
 		ret = vm_insert_pages(vma, vma->vm_start, region->pages,
 				      &nr_pages);

@@ -446,7 +446,10 @@ int io_recvzc(struct io_kiocb *req, unsigned int issue_flags)
 					    IOU_ISSUE_SKIP_COMPLETE;
 	}
 done:
-	if (ret < 0)
+	/* The stream has ended before the limit, or there is none: who waits behind
+	 * a link for so many bytes does not get them.
+	 */
+	if (ret < 0 || !(zc->limited && !zc->len))
 		req_set_fail(req);
 	io_req_set_res(req, ret, 0);
 	if (issue_flags & IO_URING_F_MULTISHOT)

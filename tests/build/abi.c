@@ -118,7 +118,7 @@ AT(zcrx_event_desc, user_data, 0);
 AT(zcrx_event_desc, type_mask, 8);
 AT(zcrx_event_desc, flags, 12);
 AT(zcrx_event_desc, stats_offset, 16);
-AT(zcrx_event_desc, __resv, 24);
+AT(zcrx_event_desc, __resv2, 24);
 
 SIZE(zcrx_stats, 16);
 AT(zcrx_stats, copy_count, 0);

@@ -128,7 +128,7 @@ static void spoil_event(struct prng *p, struct zcrx_event_desc *event)
 		event->stats_offset = prng_odd(p);
 		break;
 	default:
-		event->__resv[prng_below(p, 9)] = prng_odd(p);
+		event->__resv2[prng_below(p, 9)] = prng_odd(p);
 	}
 }
 

@@ -130,8 +130,8 @@ REFUSED(flag_last, EINVAL, s->desc.flags |= 1u << 30);
 /* a flag of ours for statistics, without them */
 REFUSED(flag_alone, EINVAL, s->desc.flags = 1u << 31);
 REFUSED(stats_not_asked_for, EINVAL, s->desc.flags = 0);
-REFUSED(resv_first, EINVAL, s->desc.__resv[0] = 1);
-REFUSED(resv_last, EINVAL, s->desc.__resv[8] = 1ull << 63);
+REFUSED(resv_first, EINVAL, s->desc.__resv2[0] = 1);
+REFUSED(resv_last, EINVAL, s->desc.__resv2[8] = 1ull << 63);
 REFUSED(region_small, EINVAL, s->reg.region.size = PAGE / 4);
 REFUSED(region_unmapped, EFAULT, s->reg.region.user_addr = PAGE);
 REFUSED_STATS(stats_by_1, EINVAL, RQ_END(RQ_ENTRIES) + 1);

@@ -111,17 +111,28 @@ TEST_F_TIMEOUT(flags, next_after_the_limit, TIMEOUT)
 	EXPECT_EQ(0, recv_pair_finish(p));
 }
 
-TEST_F_TIMEOUT(flags, next_after_the_stream, TIMEOUT)
-{
-	struct recv_pair *p = &self->p;
+/* There was to be more, so much or however much. */
+#define EXPECT_NO_NEXT(p, len)						\
+	do {								\
+		struct recv_pair *__p = (p);				\
+									\
+		ASSERT_EQ(0, recv_pair_send(__p, SENT));		\
+		ASSERT_EQ(0, submit_with_next(__p, IOSQE_IO_LINK, len)); \
+		ASSERT_EQ(0, recv_bytes(&__p->rx, SENT));		\
+		EXPECT_QUIET(&__p->zc);					\
+		recv_pair_fin(__p);					\
+		EXPECT_RESULT(&__p->zc, __p->rx.id, 0);			\
+		EXPECT_RESULT(&__p->zc, NEXT_ID, -ECANCELED);		\
+	} while (0)
 
-	ASSERT_EQ(0, recv_pair_send(p, SENT));
-	ASSERT_EQ(0, submit_with_next(p, IOSQE_IO_LINK, 0));
-	ASSERT_EQ(0, recv_bytes(&p->rx, SENT));
-	EXPECT_QUIET(&p->zc);
-	recv_pair_fin(p);
-	EXPECT_RESULT(&p->zc, p->rx.id, 0);
-	EXPECT_RESULT(&p->zc, NEXT_ID, 0);
+TEST_F_TIMEOUT(flags, no_next_after_the_stream, TIMEOUT)
+{
+	EXPECT_NO_NEXT(&self->p, 0);
+}
+
+TEST_F_TIMEOUT(flags, no_next_before_the_limit, TIMEOUT)
+{
+	EXPECT_NO_NEXT(&self->p, SENT + 1);
 }
 
 /* All is there: the request ends while it is submitted. */
@@ -302,10 +313,11 @@ TEST_F_TIMEOUT(flags, skip_success, TIMEOUT)
 	EXPECT_RESULT(&p->zc, NEXT_ID, 0);
 	EXPECT_QUIET(&p->zc);
 
-	/* the end of the stream is success, too */
+	/* the end of the stream is told, and what is behind is not */
 	ASSERT_EQ(0, submit_with_next(p, skip | IOSQE_IO_LINK, 0));
 	recv_pair_fin(p);
-	EXPECT_RESULT(&p->zc, NEXT_ID, 0);
+	EXPECT_RESULT(&p->zc, p->rx.id, 0);
+	EXPECT_QUIET(&p->zc);
 }
 
 TEST_F_TIMEOUT(flags, skip_success_is_no_success, TIMEOUT)

@@ -240,7 +240,7 @@ enum zcrx_event_desc_flags {
  * @flags: &enum zcrx_event_desc_flags
  * @stats_offset: with ZCRX_EVENT_DESC_FLAG_STATS: bytes from the start of
  *	the region, aligned to 8, behind the entries of the refill ring; else 0
- * @__resv: must be 0
+ * @__resv2: must be 0
  *
  * Events go to the ring that registered the ifq, whichever ring they come
  * from. One is posted once and stays silent until ZCRX_CTRL_ARM_EVENT.
@@ -254,7 +254,7 @@ struct zcrx_event_desc {
 	__u32	type_mask;
 	__u32	flags;
 	__u64	stats_offset;
-	__u64	__resv[9];
+	__u64	__resv2[9];
 };
 
 /**
