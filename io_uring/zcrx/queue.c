@@ -9,6 +9,7 @@
 #include <linux/ethtool.h>
 #include <linux/io_uring_types.h>
 #include <linux/netdevice.h>
+#include <linux/pm_runtime.h>
 #include <linux/rtnetlink.h>
 #include <linux/slab.h>
 
@@ -87,9 +88,15 @@ int zcrx_queue_take_off(struct zcrx_queue *queue)
 	ret = netif_mp_close_rxq(queue->netdev, queue->rxq, &params);
 	trace_zcrx_queue(queue->ifq->serial, queue->ifindex, queue->rxq,
 			 "close", ret);
-	if (!ret)
-		zcrx_queue_unbind(queue);
-	return ret;
+	if (ret)
+		return ret;
+	/* A sync for the device may be under way: page_pool_scrub() waits for no
+	 * net_iov's.
+	 */
+	if (dma_dev_need_sync(queue->ifq->dev))
+		synchronize_net();
+	zcrx_queue_unbind(queue);
+	return 0;
 }
 
 static int zcrx_queue_try_close(struct zcrx_queue *queue)
@@ -234,10 +241,19 @@ int zcrx_queue_open(struct zcrx_queue *queue, struct net_device *netdev,
 		    unsigned int rxq)
 {
 	struct pp_memory_provider_params params = zcrx_queue_params(queue);
+	struct device *parent = netdev->dev.parent;
 	struct netlink_ext_ack extack = {};
 	int ret;
 
+	/* No suspend begins, and none is under way that waits for RTNL. */
+	if (parent) {
+		pm_runtime_get_noresume(parent);
+		pm_runtime_barrier(parent);
+	}
 	rtnl_lock();
+	/* As ethtool does, and before the queue has a provider: it opens rings. */
+	if (parent)
+		pm_runtime_resume(parent);
 	ret = zcrx_queue_check_nic(queue, netdev, &extack);
 	if (!ret)
 		ret = netif_mp_check_rxq(netdev, rxq, &params, &extack);
@@ -266,5 +282,7 @@ out:
 			    rxq, extack._msg ?: "the queue did not restart",
 			    ret);
 	rtnl_unlock();
+	if (parent)
+		pm_runtime_put(parent);
 	return ret;
 }

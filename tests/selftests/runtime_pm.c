@@ -4,6 +4,7 @@
  * its link, and a NIC that is suspended has no RX rings. Not while a queue is
  * bound and the interface up, since waking up could not make the ring anew.
  */
+#include <errno.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
@@ -149,6 +150,33 @@ TEST_F_TIMEOUT(runtime_pm, closed_while_suspended, TIMEOUT)
 	zc_close(&live->zc);
 	close(live->wire.sock);
 	EXPECT_EQ(0, netdev_wait_no_pools(self->ifindex, WIRE_PATIENCE_MS));
+	EXPECT_EQ(0, pins_wait(0, WIRE_PATIENCE_MS));
+	ASSERT_EQ(0, run(NIC_UP));
+	EXPECT_EQ(QUEUE_PAGES, queue_provider(self->ifindex, WIRE_RXQ));
+	ASSERT_EQ(0, live_open(live, variant->kind, variant->addr));
+	EXPECT_EQ(0, live_receive(live, MIB));
+}
+
+/* The interface is down: it is woken up to see that, and sleeps on. */
+TEST_F_TIMEOUT(runtime_pm, refused_while_suspended, TIMEOUT)
+{
+	const struct zc_config cfg = {
+		.ifname = WIRE_IF,
+		.rxq = WIRE_RXQ,
+		.kind = variant->kind,
+		.area_len = MIB,
+	};
+	struct live *live = &self->live;
+	struct zc zc;
+
+	zc_close(&live->zc);
+	close(live->wire.sock);
+	EXPECT_EQ(0, netdev_wait_no_pools(self->ifindex, WIRE_PATIENCE_MS));
+	ASSERT_EQ(0, run(NIC_DOWN));
+	EXPECT_TRUE(wait_suspended());
+	EXPECT_EQ(-ENETDOWN, zc_open(&zc, &cfg));
+	EXPECT_TRUE(wait_suspended());
+	EXPECT_EQ(self->unbound_usage, usage());
 	EXPECT_EQ(0, pins_wait(0, WIRE_PATIENCE_MS));
 	ASSERT_EQ(0, run(NIC_UP));
 	EXPECT_EQ(QUEUE_PAGES, queue_provider(self->ifindex, WIRE_RXQ));

@@ -254,11 +254,16 @@ static int igb_queue_mem_alloc(struct net_device *netdev, void *mem, int idx)
 			return err;
 	}
 
-	err = pm_runtime_resume_and_get(&pdev->dev);
-	/* -ENETDOWN says that the NIC has no buffer: not while it has a ring. */
-	if (err)
-		return idx < adapter->num_rx_queues &&
-		       adapter->rx_ring[idx]->desc ? err : -ENETDOWN;
+	/* Asleep it has no ring. It is not woken up here: that would wait for a
+	 * suspend under way, which waits for RTNL, and make the rings with a
+	 * provider that is only about to be bound.
+	 */
+	err = pm_runtime_get_if_active(&pdev->dev);
+	if (!err)
+		return -ENETDOWN;
+	/* no runtime PM */
+	if (err < 0)
+		pm_runtime_get_noresume(&pdev->dev);
 
 	if (idx >= adapter->num_rx_queues) {
 		err = -ENETDOWN;
