@@ -159,15 +159,6 @@ static void zcrx_pool_destroy(struct page_pool *pp)
 	zcrx_queue_put(pp->mp_priv);
 }
 
-static int zcrx_nl_put_stats(struct sk_buff *rsp, struct zcrx_queue *queue)
-{
-	struct zcrx_ext_stats stats;
-
-	zcrx_stats_ifq(queue->ifq, &stats);
-	zcrx_stats_queue(queue, &stats.queue);
-	return nla_put(rsp, ZCRX_A_QUEUE_STATS, sizeof(stats), &stats);
-}
-
 static int zcrx_nl_fill(void *mp_priv, struct sk_buff *rsp,
 			struct netdev_rx_queue *rxq)
 {
@@ -181,8 +172,7 @@ static int zcrx_nl_fill(void *mp_priv, struct sk_buff *rsp,
 		return -EMSGSIZE;
 
 	if (nla_put_uint(rsp, NETDEV_A_IO_URING_PROVIDER_INFO_RX_BUF_LEN,
-			 1U << queue->ifq->niov_shift) ||
-	    (rxq && zcrx_nl_put_stats(rsp, queue))) {
+			 1U << queue->ifq->niov_shift)) {
 		nla_nest_cancel(rsp, nest);
 		return -EMSGSIZE;
 	}

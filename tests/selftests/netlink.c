@@ -109,6 +109,7 @@ TEST_F_TIMEOUT(netlink, queue, TIMEOUT)
 		tx += q->type == NETDEV_QUEUE_TYPE_TX;
 		EXPECT_EQ(bound, q->provider.io_uring);
 		EXPECT_EQ(bound ? PAGE : 0, q->provider.rx_buf_len);
+		EXPECT_FALSE(q->provider.unknown);
 		EXPECT_FALSE(q->provider.dmabuf);
 		EXPECT_NE(0, q->napi_id);
 	}

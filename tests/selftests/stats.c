@@ -87,11 +87,9 @@ struct answer {
 
 static int take_answer(const struct nlmsghdr *nlh, void *arg)
 {
-	const struct nlattr *nest, *attr;
+	const struct nlattr *attr = genl_attr(nlh, ZCRX_A_QUEUE_STATS);
 	struct answer *answer = arg;
 
-	nest = genl_attr(nlh, NETDEV_A_QUEUE_IO_URING);
-	attr = nest ? genl_attr_in(nest, ZCRX_A_QUEUE_STATS) : NULL;
 	if (!attr)
 		return 0;
 	answer->nr++;
@@ -102,18 +100,27 @@ static int take_answer(const struct nlmsghdr *nlh, void *arg)
 	return 0;
 }
 
-static int ask(struct answer *answer, __u32 rxq)
+static int ask_with(struct answer *answer, const struct genl_u32 *attrs)
+{
+	memset(answer, 0, sizeof(*answer));
+	return genl_get(ZCRX_FAMILY_NAME, ZCRX_CMD_QUEUE_GET, 0, attrs,
+			take_answer, answer);
+}
+
+static int ask_of(struct answer *answer, __u32 ifindex, __u32 rxq)
 {
 	const struct genl_u32 attrs[] = {
-		{ NETDEV_A_QUEUE_IFINDEX, if_nametoindex(WIRE_IF) },
-		{ NETDEV_A_QUEUE_TYPE, NETDEV_QUEUE_TYPE_RX },
-		{ NETDEV_A_QUEUE_ID, rxq },
+		{ ZCRX_A_QUEUE_IFINDEX, ifindex },
+		{ ZCRX_A_QUEUE_ID, rxq },
 		{ }
 	};
 
-	memset(answer, 0, sizeof(*answer));
-	return genl_get(NETDEV_FAMILY_NAME, NETDEV_CMD_QUEUE_GET, 0, attrs,
-			take_answer, answer);
+	return ask_with(answer, attrs);
+}
+
+static int ask(struct answer *answer, __u32 rxq)
+{
+	return ask_of(answer, if_nametoindex(WIRE_IF), rxq);
 }
 
 #define EXPECT_ANSWER(rxq, to)					\
@@ -387,6 +394,31 @@ TEST_F_TIMEOUT(bound, adds_up, TIMEOUT)
 }
 
 /* All is held: it says so, and for how long. */
+TEST_F_TIMEOUT(bound, who_is_asked, TIMEOUT)
+{
+	const __u32 ifindex = if_nametoindex(WIRE_IF);
+	const struct genl_u32 no_queue[] = {
+		{ ZCRX_A_QUEUE_IFINDEX, ifindex }, { } };
+	const struct genl_u32 no_interface[] = {
+		{ ZCRX_A_QUEUE_ID, WIRE_RXQ }, { } };
+	const struct genl_u32 too_much[] = {
+		{ ZCRX_A_QUEUE_IFINDEX, ifindex },
+		{ ZCRX_A_QUEUE_ID, WIRE_RXQ },
+		{ ZCRX_A_QUEUE_STATS, 0 }, { } };
+	struct answer a;
+
+	EXPECT_EQ(0, ask(&a, WIRE_RXQ));
+	EXPECT_EQ(1, a.nr);
+	EXPECT_EQ(-ENOENT, ask(&a, !WIRE_RXQ));
+	EXPECT_EQ(-ENOENT, ask(&a, 1000));
+	EXPECT_EQ(-ENOENT, ask(&a, -1));
+	EXPECT_EQ(-ENODEV, ask_of(&a, 1000, WIRE_RXQ));
+	EXPECT_EQ(-ERANGE, ask_of(&a, 0, WIRE_RXQ));
+	EXPECT_EQ(-EINVAL, ask_with(&a, no_queue));
+	EXPECT_EQ(-EINVAL, ask_with(&a, no_interface));
+	EXPECT_EQ(-EINVAL, ask_with(&a, too_much));
+}
+
 TEST_F_TIMEOUT(bound, starved, TIMEOUT)
 {
 	struct zcrx_ext_stats *s = stats_of(&self->zc);
@@ -510,8 +542,7 @@ TEST_F_TIMEOUT(bound, of_each_queue, TIMEOUT)
 	memset(region, 0, REGION_LEN);
 	EXPECT_ANSWER(WIRE_RXQ, &first);
 	EXPECT_EQ(0, first.stats.held);
-	ASSERT_EQ(0, ask(&further, FLOW_FURTHER_RXQ));
-	EXPECT_EQ(0, further.nr);
+	EXPECT_EQ(-ENOENT, ask(&further, FLOW_FURTHER_RXQ));
 	ASSERT_EQ(0, flow_steer(WIRE_RXQ, WIRE_RXQ));
 }
 

@@ -32,21 +32,10 @@ const char *queue_ifname(const struct queue *queue, char *buf)
 
 static int io_uring_cb(const struct nlattr *attr, void *data)
 {
-	size_t len = mnl_attr_get_payload_len(attr);
 	struct queue *queue = data;
 
-	switch (mnl_attr_get_type(attr)) {
-	case NETDEV_A_IO_URING_PROVIDER_INFO_RX_BUF_LEN:
+	if (mnl_attr_get_type(attr) == NETDEV_A_IO_URING_PROVIDER_INFO_RX_BUF_LEN)
 		queue->rx_buf_len = mnl_attr_get_u32(attr);
-		break;
-	case ZCRX_A_QUEUE_STATS:
-		/* a later kernel may have more of them, an older one less */
-		if (len > sizeof(queue->stats))
-			len = sizeof(queue->stats);
-		memcpy(&queue->stats, mnl_attr_get_payload(attr), len);
-		queue->has_stats = true;
-		break;
-	}
 	return MNL_CB_OK;
 }
 
@@ -107,8 +96,55 @@ static int by_number(const void *a, const void *b)
 	return x->id < y->id ? -1 : x->id > y->id;
 }
 
+static int stats_attr_cb(const struct nlattr *attr, void *data)
+{
+	size_t len = mnl_attr_get_payload_len(attr);
+	struct queue *queue = data;
+
+	if (mnl_attr_get_type(attr) != ZCRX_A_QUEUE_STATS)
+		return MNL_CB_OK;
+	/* a later kernel may have more of them, an older one less */
+	if (len > sizeof(queue->stats))
+		len = sizeof(queue->stats);
+	memcpy(&queue->stats, mnl_attr_get_payload(attr), len);
+	queue->has_stats = true;
+	return MNL_CB_OK;
+}
+
+static int stats_cb(const struct nlmsghdr *nlh, void *data)
+{
+	return mnl_attr_parse(nlh, sizeof(struct genlmsghdr), stats_attr_cb, data);
+}
+
+/*
+ * Its statistics, if the kernel has them; else it stays without. A queue that was
+ * unbound meanwhile has no provider any more.
+ */
+static int stats_get(struct queue *queue)
+{
+	struct nl_request req;
+	int ret;
+
+	if (queue->provider != PROVIDER_IO_URING)
+		return 0;
+	ret = nl_begin(&req, ZCRX_FAMILY_NAME, ZCRX_CMD_QUEUE_GET, 0);
+	if (ret)
+		return ret == -ENOENT ? 0 : ret;
+	mnl_attr_put_u32(req.nlh, ZCRX_A_QUEUE_IFINDEX, queue->ifindex);
+	mnl_attr_put_u32(req.nlh, ZCRX_A_QUEUE_ID, queue->id);
+	ret = nl_send(&req, stats_cb, queue);
+	if (ret != -ENOENT && ret != -ENODEV)
+		return ret;
+	nl_forget_why();
+	queue->provider = PROVIDER_NONE;
+	queue->rx_buf_len = 0;
+	return 0;
+}
+
 int queues_get(struct queues *queues, uint32_t ifindex)
 {
+	unsigned int i;
+
 	struct nl_request req;
 	int ret;
 
@@ -119,6 +155,8 @@ int queues_get(struct queues *queues, uint32_t ifindex)
 	if (ifindex)
 		mnl_attr_put_u32(req.nlh, NETDEV_A_QUEUE_IFINDEX, ifindex);
 	ret = nl_send(&req, queue_cb, queues);
+	for (i = 0; !ret && i < queues->nr; i++)
+		ret = stats_get(&queues->queue[i]);
 	if (ret)
 		queues_free(queues);
 	else if (queues->nr)
@@ -148,6 +186,8 @@ int queue_get(struct queue *queue, uint32_t ifindex, uint32_t id)
 	ret = nl_send(&req, queue_cb, &queues);
 	if (!ret && queues.nr != 1)
 		ret = -ENOENT;
+	if (!ret)
+		ret = stats_get(&queues.queue[0]);
 	if (!ret)
 		*queue = queues.queue[0];
 	queues_free(&queues);

@@ -18,6 +18,8 @@ static void parse_provider(const struct nlmsghdr *nlh, __u16 dmabuf,
 	p->dmabuf_id = genl_uint(d);
 	p->io_uring = u;
 	p->rx_buf_len = genl_uint(len);
+	p->unknown = u && u->nla_len != NLA_HDRLEN +
+		     (len ? NLA_ALIGN(len->nla_len) : 0);
 }
 
 static void parse_queue(const struct nlmsghdr *nlh, struct netdev_queue *queue)

@@ -12,6 +12,7 @@ struct netdev_provider {
 	__u32 dmabuf_id;
 	bool io_uring;		/* zero-copy receive */
 	__u64 rx_buf_len;
+	bool unknown;		/* and what a strict reader does not know */
 };
 
 struct netdev_queue {

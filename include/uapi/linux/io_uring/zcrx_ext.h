@@ -42,7 +42,7 @@ extern "C" {
  *	ZCRX_EVENT_LOW_WATER
  * @ZCRX_EXT_QUEUES: there are ZCRX_CTRL_BIND_QUEUE and ZCRX_CTRL_UNBIND_QUEUE
  * @ZCRX_EXT_STATS: there are ZCRX_EVENT_DESC_FLAG_EXT, ZCRX_BIND_STATS and
- *	ZCRX_A_QUEUE_STATS
+ *	ZCRX_CMD_QUEUE_GET
  */
 enum zcrx_ext_features {
 	ZCRX_EXT_DMABUF_COPY		= 1 << 0,
@@ -181,10 +181,30 @@ struct zcrx_ext_stats {
 };
 
 /*
- * An attribute of generic netlink's netdev family, in NETDEV_A_QUEUE_IO_URING of
- * what NETDEV_CMD_QUEUE_GET answers: a &struct zcrx_ext_stats. Anybody may ask.
+ * A family of generic netlink. Its one command takes a queue, and answers with
+ * the same and its statistics. Anybody may ask, of the interfaces of their network
+ * namespace. -ENODEV: there is no such interface; -ENOENT: it has no such RX queue,
+ * or no ifq is bound to that.
  */
-#define ZCRX_A_QUEUE_STATS		0x1a00
+#define ZCRX_FAMILY_NAME		"zcrx"
+#define ZCRX_FAMILY_VERSION		1
+
+enum zcrx_cmd {
+	ZCRX_CMD_QUEUE_GET		= 1,
+};
+
+/**
+ * enum zcrx_queue_attr - attributes of ZCRX_CMD_QUEUE_GET
+ * @ZCRX_A_QUEUE_IFINDEX: u32, the interface
+ * @ZCRX_A_QUEUE_ID: u32, the RX queue
+ * @ZCRX_A_QUEUE_STATS: &struct zcrx_ext_stats, in the answer alone. A later
+ *	kernel may send more of it
+ */
+enum zcrx_queue_attr {
+	ZCRX_A_QUEUE_IFINDEX		= 1,
+	ZCRX_A_QUEUE_ID			= 2,
+	ZCRX_A_QUEUE_STATS		= 3,
+};
 
 /*
  * A flag of an area that is added: the NIC gets none of it, only copies go there,
