@@ -79,6 +79,13 @@ static int way_close(void)
 		  "ip link del far0 && ip netns del far");
 }
 
+/* Whether a router may cut what the peer sends. */
+static int peer_may_be_cut(bool may)
+{
+	return sh("ip netns exec peer sh -c 'echo %d "
+		  ">/proc/sys/net/ipv4/ip_no_pmtu_disc'", may);
+}
+
 /* Packets that were not handed to the device, but dropped. */
 static long dropped(void)
 {
@@ -193,6 +200,7 @@ FIXTURE_TEARDOWN(forward)
 {
 	close(self->sock);
 	EXPECT_EQ(0, peer_wait(self->peer));
+	EXPECT_EQ(0, peer_may_be_cut(false));
 	EXPECT_EQ(0, way_close());
 }
 
@@ -236,33 +244,55 @@ TEST_F_TIMEOUT(forward, payload_stops_here, TIMEOUT)
 	EXPECT_EQ(before, dropped());
 }
 
-/*
- * The same, where it would have to be cut or refused with an ICMP message that
- * quotes it.
- */
+/* What is too big for the way is not sent; the stack counts it as that. */
+#define EXPECT_TOO_BIG(counter)						\
+	do {								\
+		const time_t end = time(NULL) + WIRE_PATIENCE_MS / 1000; \
+		const char *__counter = (counter);			\
+		__s64 before = counter_stack(__counter);		\
+		char byte;						\
+									\
+		ASSERT_LE(0, before);					\
+		/* far1 does not know, so it offers an MSS for more */	\
+		ASSERT_EQ(0, sh("ip link set far0 mtu 1280"));		\
+		self->sock = far_accept(variant->far, UPLOAD_LEN,	\
+					peer_send_stream, &self->peer);	\
+		ASSERT_LE(0, self->sock);				\
+		while (counter_stack(__counter) < before + 1 &&	\
+		       time(NULL) < end)				\
+			ASSERT_EQ(0, live_receive(&self->live, MIB));	\
+		EXPECT_LT(before, counter_stack(__counter));		\
+		EXPECT_EQ(-1, recv(self->sock, &byte, 1, MSG_DONTWAIT)); \
+		EXPECT_EQ(EAGAIN, errno);				\
+		END_LIVE();						\
+									\
+		EXPECT_EQ(0, receive_stream(self->sock, &stream,	\
+					    UPLOAD_LEN));		\
+	} while (0)
+
+/* The same, where it has to be refused with an ICMP message that quotes it. */
 TEST_F_TIMEOUT(forward, too_big_payload_stops_here, TIMEOUT)
 {
-	const time_t end = time(NULL) + WIRE_PATIENCE_MS / 1000;
+	EXPECT_TOO_BIG(variant->kind == AREA_UDMABUF ? "Icmp6OutPktTooBigs" :
+						       "Icmp:OutDestUnreachs");
+	/* it was understood */
+	EXPECT_EQ(0, sh("ip -n peer route get %s | grep -q 'mtu 1280'",
+			variant->far));
+}
+
+/*
+ * And where it would have to be cut, without a word. IPv6 leaves that to who
+ * sends it.
+ */
+TEST_F_TIMEOUT(forward, cut_payload_stops_here, TIMEOUT)
+{
 	const bool v6 = variant->kind == AREA_UDMABUF;
-	const char *refused = v6 ? "Icmp6OutPktTooBigs" :
-				   "Icmp:OutDestUnreachs";
-	__s64 before = counter_stack(refused);
-	char byte;
+	__s64 told = counter_stack("Icmp:OutDestUnreachs");
 
-	ASSERT_LE(0, before);
-	/* far1 does not know, so it offers an MSS for more */
-	ASSERT_EQ(0, sh("ip link set far0 mtu 1280"));
-	self->sock = far_accept(variant->far, UPLOAD_LEN, peer_send_stream,
-				&self->peer);
-	ASSERT_LE(0, self->sock);
-	while (counter_stack(refused) < before + 1 && time(NULL) < end)
-		ASSERT_EQ(0, live_receive(&self->live, MIB));
-	EXPECT_LT(before, counter_stack(refused));
-	EXPECT_EQ(-1, recv(self->sock, &byte, 1, MSG_DONTWAIT));
-	EXPECT_EQ(EAGAIN, errno);
-	END_LIVE();
-
-	EXPECT_EQ(0, receive_stream(self->sock, &stream, UPLOAD_LEN));
+	ASSERT_LE(0, told);
+	ASSERT_EQ(0, peer_may_be_cut(true));
+	EXPECT_TOO_BIG(v6 ? "Icmp6OutPktTooBigs" : "Ip:FragFails");
+	EXPECT_EQ(told, counter_stack("Icmp:OutDestUnreachs"));
 }
 
 /* For the peer: the other direction. */

@@ -6,6 +6,7 @@
  * cannot be read, and the stream goes on behind it.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <poll.h>
@@ -189,6 +190,21 @@ static short events(int sock)
 		EXPECT_EQ(EFAULT, errno);				\
 	} while (0)
 
+/* Returns how many bytes, or -errno. */
+static int splice_some(int sock)
+{
+	int pipes[2], ret;
+
+	if (pipe(pipes))
+		return -errno;
+	ret = splice(sock, NULL, pipes[1], NULL, 1000, 0);
+	if (ret < 0)
+		ret = -errno;
+	close(pipes[0]);
+	close(pipes[1]);
+	return ret;
+}
+
 TEST_F_TIMEOUT(orphan, recv, TIMEOUT)
 {
 	const size_t all = BEFORE + INSIDE + BEHIND;
@@ -204,6 +220,8 @@ TEST_F_TIMEOUT(orphan, recv, TIMEOUT)
 	EXPECT_FAULT(MSG_WAITALL);
 	EXPECT_FAULT(MSG_PEEK);
 	EXPECT_FAULT(MSG_DONTWAIT);
+	/* that would be the end of the stream */
+	EXPECT_EQ(-EFAULT, splice_some(sock));
 
 	/* it is still there, and what is behind it as well */
 	EXPECT_EQ(POLLIN, events(sock));
