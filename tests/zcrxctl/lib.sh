@@ -43,10 +43,10 @@ ends() { # STATUS COMMAND...
 
 # Until the command succeeds; not for ever.
 patient() { # COMMAND...
-	local tries=300
+	local end=$((SECONDS + 90))
 
 	until "$@"; do
-		if [ "$((tries -= 1))" = 0 ]; then
+		if [ "$SECONDS" -ge "$end" ]; then
 			echo "never: $*"
 			return 1
 		fi
