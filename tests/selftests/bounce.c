@@ -90,20 +90,13 @@ FIXTURE_TEARDOWN(bounce)
 
 TEST_F_TIMEOUT(bounce, every_byte, TIMEOUT)
 {
-	const struct zc_config cfg = {
-		.ifname = WIRE_IF,
-		.rxq = WIRE_RXQ,
-		.kind = variant->kind,
-		.area_len = AREA_LEN,
-	};
 	struct receiver rx = { .stream = &stream };
 	struct wire wire;
 	struct zc zc;
 	int ret;
 
-	ret = zc_open(&zc, &cfg);
-	ASSERT_EQ(bounces() ? variant->forced : 0, ret)
-		TH_LOG("%s failed", zc.failed);
+	ret = wire_register(&zc, variant->kind, AREA_LEN);
+	ASSERT_EQ(bounces() ? variant->forced : 0, ret);
 	if (ret)
 		return;
 	ASSERT_EQ(0, wire_open(&wire, WIRE_V4, &stream, STREAM_LEN, false));

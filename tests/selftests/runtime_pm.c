@@ -160,12 +160,6 @@ TEST_F_TIMEOUT(runtime_pm, closed_while_suspended, TIMEOUT)
 /* The interface is down: it is woken up to see that, and sleeps on. */
 TEST_F_TIMEOUT(runtime_pm, refused_while_suspended, TIMEOUT)
 {
-	const struct zc_config cfg = {
-		.ifname = WIRE_IF,
-		.rxq = WIRE_RXQ,
-		.kind = variant->kind,
-		.area_len = MIB,
-	};
 	struct live *live = &self->live;
 	struct zc zc;
 
@@ -174,7 +168,7 @@ TEST_F_TIMEOUT(runtime_pm, refused_while_suspended, TIMEOUT)
 	EXPECT_EQ(0, netdev_wait_no_pools(self->ifindex, WIRE_PATIENCE_MS));
 	ASSERT_EQ(0, run(NIC_DOWN));
 	EXPECT_TRUE(wait_suspended());
-	EXPECT_EQ(-ENETDOWN, zc_open(&zc, &cfg));
+	EXPECT_EQ(-ENETDOWN, wire_register(&zc, variant->kind, MIB));
 	EXPECT_TRUE(wait_suspended());
 	EXPECT_EQ(self->unbound_usage, usage());
 	EXPECT_EQ(0, pins_wait(0, WIRE_PATIENCE_MS));

@@ -393,7 +393,7 @@ TEST_F_TIMEOUT(bound, adds_up, TIMEOUT)
 	EXPECT_EQ(1, zc_fdinfo(zc, "invalid"));
 }
 
-/* All is held: it says so, and for how long. */
+/* What netlink refuses. */
 TEST_F_TIMEOUT(bound, who_is_asked, TIMEOUT)
 {
 	const __u32 ifindex = if_nametoindex(WIRE_IF);
@@ -419,6 +419,7 @@ TEST_F_TIMEOUT(bound, who_is_asked, TIMEOUT)
 	EXPECT_EQ(-EINVAL, ask_with(&a, too_much));
 }
 
+/* All is held: it says so, and for how long. */
 TEST_F_TIMEOUT(bound, starved, TIMEOUT)
 {
 	struct zcrx_ext_stats *s = stats_of(&self->zc);

@@ -143,9 +143,8 @@ static int stats_get(struct queue *queue)
 
 int queues_get(struct queues *queues, uint32_t ifindex)
 {
-	unsigned int i;
-
 	struct nl_request req;
+	unsigned int i;
 	int ret;
 
 	memset(queues, 0, sizeof(*queues));

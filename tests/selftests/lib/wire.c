@@ -13,7 +13,7 @@
 #include "tcp.h"
 #include "wire.h"
 
-int wire_bind(struct zc *zc, enum area_kind kind, size_t area_len)
+int wire_register(struct zc *zc, enum area_kind kind, size_t area_len)
 {
 	const struct zc_config cfg = {
 		.ifname = WIRE_IF,
@@ -21,18 +21,23 @@ int wire_bind(struct zc *zc, enum area_kind kind, size_t area_len)
 		.kind = kind,
 		.area_len = area_len,
 	};
-	int ret;
+	int ret = zc_open(zc, &cfg);
 
-	ret = queue_wait_free(if_nametoindex(WIRE_IF), WIRE_RXQ,
-			      WIRE_PATIENCE_MS);
+	if (ret)
+		fprintf(stderr, "# %s failed: %d\n", zc->failed, ret);
+	return ret;
+}
+
+int wire_bind(struct zc *zc, enum area_kind kind, size_t area_len)
+{
+	int ret = queue_wait_free(if_nametoindex(WIRE_IF), WIRE_RXQ,
+				  WIRE_PATIENCE_MS);
+
 	if (ret) {
 		fprintf(stderr, "# the queue is not free: %d\n", ret);
 		return ret;
 	}
-	ret = zc_open(zc, &cfg);
-	if (ret)
-		fprintf(stderr, "# %s failed: %d\n", zc->failed, ret);
-	return ret;
+	return wire_register(zc, kind, area_len);
 }
 
 int wire_open_with(struct wire *wire, const char *addr,

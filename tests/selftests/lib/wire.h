@@ -18,7 +18,10 @@
 /* Longer than anything takes under emulation, on a busy machine. */
 #define WIRE_PATIENCE_MS	45000
 
-/* Binds WIRE_RXQ, once it is free. Returns 0 or -errno, and says what failed. */
+/* Binds WIRE_RXQ. Returns 0 or -errno, and says what failed. */
+int wire_register(struct zc *zc, enum area_kind kind, size_t area_len);
+
+/* The same, once the queue is free. */
 int wire_bind(struct zc *zc, enum area_kind kind, size_t area_len);
 
 /* All that came on the ring came from the NIC straight: so many bytes. */
