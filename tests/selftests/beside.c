@@ -35,9 +35,6 @@
 #define ENDLESS		(1ULL << 40)
 #define CHANNELS	2	/* what the VM has */
 
-/* No header of user space has this one. */
-#define MSG_SOCK_DEVMEM	0x2000000
-
 /* Entries of the table that are even lead to the first. */
 #define DEVMEM_RXQ	1
 #define ZCRX_RXQ	2

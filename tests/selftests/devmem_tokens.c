@@ -40,8 +40,7 @@
 /* No buffer has more than an MTU in it: each is used several times. */
 #define STREAM_LEN	(16 * MIB)
 
-/* No header of user space has these two. */
-#define MSG_SOCK_DEVMEM	0x2000000
+/* No header of user space has this one. */
 #define ETOOSMALL	525
 
 /* What one call may name, and give back. */

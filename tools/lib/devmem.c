@@ -7,9 +7,6 @@
 
 #include "devmem.h"
 
-/* No header of user space has this one. */
-#define MSG_SOCK_DEVMEM	0x2000000
-
 /* As many as the kernel takes in one go. */
 #define TOKENS_A_CALL	128
 #define LINEAR_LEN	(256 * 1024)

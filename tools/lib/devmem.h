@@ -4,9 +4,15 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 
 #include "area.h"
+
+/* Of the headers of user space, glibc's has this one from 2.41 on. */
+#ifndef MSG_SOCK_DEVMEM
+#define MSG_SOCK_DEVMEM	0x2000000
+#endif
 
 /*
  * One recvmsg() of socket devmem brings this many pieces at most: the control
