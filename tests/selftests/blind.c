@@ -279,17 +279,6 @@ static int receive_blindly(struct receiver *rx, int blind)
 	return ret;
 }
 
-/* What is copied is read where it lies: all of it, but for breaks to give back. */
-static int receive_with_fallback(struct receiver *rx)
-{
-	int ret;
-
-	do {
-		ret = receive_all(rx);
-	} while (ret == -ENOMEM);
-	return ret;
-}
-
 /* All of a stream from the peer. */
 static void expect_stream(struct __test_metadata *_metadata, struct zc *zc,
 			  int blind, const char *addr)
@@ -380,7 +369,7 @@ TEST_F_TIMEOUT(blind, fallback, TIMEOUT)
 	rx.sock = wire.sock;
 	/* zc_data() finds nothing of it in the other area */
 	memset(self->zc.areas[0].base, 0, AREA_LEN);
-	EXPECT_EQ(RECEIVE_END, receive_with_fallback(&rx));
+	EXPECT_EQ(RECEIVE_END, receive_all_copied(&rx));
 	EXPECT_EQ(STREAM_LEN, rx.bytes);
 	EXPECT_EQ(STREAM_LEN, zc_fdinfo(zc, "bytes_device"));
 	EXPECT_EQ(0, zc_fdinfo(zc, "failed_no_access"));

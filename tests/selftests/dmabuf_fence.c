@@ -133,14 +133,7 @@ static int receive_stream(struct zc *zc, bool loopback)
 	if (ret)
 		return ret;
 	rx.sock = wire.sock;
-	do {
-		__u64 before = rx.bytes;
-
-		ret = receive_all(&rx);
-		/* nothing at all came: nobody will make it */
-		if (before == rx.bytes)
-			break;
-	} while (ret == -ENOMEM);
+	ret = receive_all_copied(&rx);
 	wire_close(&wire);
 	if (ret != RECEIVE_END)
 		return ret ? ret : -EPROTO;

@@ -146,10 +146,7 @@ static int receive_stream(struct zc *zc, unsigned int rxq)
 	if (ret)
 		return ret;
 	rx.sock = wire.sock;
-	/* what finds no buffer to be copied to goes on when some came back */
-	do {
-		ret = receive_all(&rx);
-	} while (ret == -ENOMEM);
+	ret = receive_all_copied(&rx);
 	peer = wire_close(&wire);
 	if (nic_steer(WIRE_IF, WIRE_RXQ))
 		return -EIO;

@@ -108,6 +108,14 @@ FIXTURE_TEARDOWN(area)
 	EXPECT_EQ(0, pins_wait(0, WIRE_PATIENCE_MS));
 }
 
+/* A request is armed; without a NIC, a copy may find no buffer. */
+static int receive_rest(struct receiver *rx, bool nodev)
+{
+	int ret = receive(rx, UINT64_MAX - rx->bytes);
+
+	return nodev && ret == -ENOMEM ? receive_all_copied(rx) : ret;
+}
+
 TEST_F_TIMEOUT(area, under_traffic, TIMEOUT)
 {
 	const __u64 pages = AREA_LEN / PAGE;
@@ -130,7 +138,7 @@ TEST_F_TIMEOUT(area, under_traffic, TIMEOUT)
 	ASSERT_EQ(0, zc_remove_area(zc, TOKEN(0), NOTICE));
 	EXPECT_EQ(-ENOENT, zc_remove_area(zc, TOKEN(0), NOTICE));
 	EXPECT_EQ(-EBUSY, zc_remove_area(zc, TOKEN(1), NOTICE));
-	ASSERT_EQ(RECEIVE_END, receive(rx, UINT64_MAX - rx->bytes));
+	ASSERT_EQ(RECEIVE_END, receive_rest(rx, variant->nodev));
 	EXPECT_EQ(STREAM_LEN, rx->bytes);
 	EXPECT_EQ(0, wire_close(&wire));
 
@@ -162,7 +170,8 @@ TEST_F_TIMEOUT(area, under_traffic, TIMEOUT)
 	rx->bytes = 0;
 	ASSERT_EQ(0, wire_open(&wire, WIRE_V4, &stream, STREAM_LEN, false));
 	rx->sock = wire.sock;
-	ASSERT_EQ(RECEIVE_END, receive_all(rx));
+	ASSERT_EQ(0, zc_recv(zc, rx->sock, 0, rx->id));
+	ASSERT_EQ(RECEIVE_END, receive_rest(rx, variant->nodev));
 	EXPECT_EQ(STREAM_LEN, rx->bytes);
 	EXPECT_EQ(0, wire_close(&wire));
 	EXPECT_EQ(0, zc_fdinfo(zc, "invalid"));

@@ -220,6 +220,18 @@ int receive_all(struct receiver *rx)
 	return ret ? ret : receive(rx, UINT64_MAX - rx->bytes);
 }
 
+int receive_all_copied(struct receiver *rx)
+{
+	__u64 before;
+	int ret;
+
+	do {
+		before = rx->bytes;
+		ret = receive_all(rx);
+	} while (ret == -ENOMEM && rx->bytes > before);
+	return ret;
+}
+
 int receive_round(struct receiver *rx, unsigned int nr,
 		  unsigned int timeout_ms)
 {

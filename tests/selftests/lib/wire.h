@@ -99,6 +99,12 @@ int receive(struct receiver *rx, __u64 bytes);
 int receive_all(struct receiver *rx);
 
 /*
+ * The same where there may be less room for copies than there is to be copied:
+ * what finds none goes on when some came back. -ENOMEM if nothing came back.
+ */
+int receive_all_copied(struct receiver *rx);
+
+/*
  * Several receivers on one ring, each with its index as its id. Takes what is
  * there, or waits for it. Returns 0, -EILSEQ if a byte is wrong, -ETIME if
  * nothing came in time.
