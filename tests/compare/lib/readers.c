@@ -13,14 +13,11 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "devmem.h"
 #include "readers.h"
 
 /* As many bytes are asked for at a time: no multiple of anything. */
 #define CHUNK		(61 * 1024 + 7)
-
-#ifndef MSG_SOCK_DEVMEM
-#define MSG_SOCK_DEVMEM	0x2000000
-#endif
 
 int reader_open(struct reader *r, const struct reader_ops *ops, int sock)
 {
