@@ -324,8 +324,13 @@ void zcrx_cqe_send(struct io_kiocb *req, struct io_ring_ctx *ctx, u64 user_data,
 void zcrx_cqe_post(struct io_kiocb *req)
 {
 	/* A ring that ends does this in a worker, and has no reader. */
-	if (!percpu_ref_is_dying(&req->ctx->refs))
-		io_add_aux_cqe(req->ctx, req->cqe.user_data, req->cqe.res, 0);
+	if (percpu_ref_is_dying(&req->ctx->refs))
+		return;
+	/* The task work before may have ended requests, which wait for the end of
+	 * the batch: whoever is told that all has gone was told of them.
+	 */
+	io_submit_flush_completions(req->ctx);
+	io_add_aux_cqe(req->ctx, req->cqe.user_data, req->cqe.res, 0);
 }
 
 static void zcrx_event_post(struct io_kiocb *req, struct io_tw_state *ts)

@@ -132,6 +132,21 @@ TEST_F(requests, end)
 	close(pipefd[1]);
 }
 
+/* A program that was told that all has gone hears of no request of its any more. */
+TEST_F(requests, notice_is_last)
+{
+	struct recv_pair *p = &self->pair;
+	struct zc *zc = &p->zc;
+
+	ASSERT_EQ(0, zc_recv(zc, p->rx.sock, 0, p->rx.id));
+	ASSERT_EQ(0, zc_unregister(zc, NOTICE));
+	/* both are there before the ring is looked at */
+	EXPECT_EQ(0, pins_wait(0, WIRE_PATIENCE_MS));
+	EXPECT_RESULT(zc, p->rx.id, -ECANCELED);
+	EXPECT_RESULT(zc, NOTICE, 0);
+	EXPECT_QUIET(zc);
+}
+
 /* By the id of an import they go on, and so do its events. */
 TEST_F(requests, of_another_id_go_on)
 {

@@ -257,9 +257,10 @@ enum zcrx_leave_flags {
 /**
  * struct zcrx_ctrl_leave - payload of ZCRX_CTRL_UNREGISTER, ZCRX_CTRL_REMOVE_AREA
  * @user_data: with ZCRX_LEAVE_NOTIFY: that of the completion, whose result and
- *	flags are 0; else 0. A ring that ends before gets none. A buffer that was
- *	given back is back once the refill ring was read: a program that wants it
- *	soon calls ZCRX_CTRL_FLUSH_RQ
+ *	flags are 0; else 0. It comes after that of each request that waited for data
+ *	by way of the ifq. A ring that ends before gets none. A buffer that was given
+ *	back is back once the refill ring was read: a program that wants it soon
+ *	calls ZCRX_CTRL_FLUSH_RQ
  * @area_token: of the area to remove, as
  *	&io_uring_zcrx_area_reg.rq_area_token told it; 0 to unregister
  * @flags: &enum zcrx_leave_flags
