@@ -15,6 +15,7 @@
 #include "lib/flow.h"
 #include "lib/held.h"
 #include "lib/netdev.h"
+#include "lib/nic.h"
 #include "lib/pins.h"
 #include "lib/recv.h"
 #include "lib/share.h"
@@ -80,6 +81,7 @@ FIXTURE_TEARDOWN(queues)
 	if (self->open)
 		zc_close(&self->zc);
 	EXPECT_EQ(0, flow_wait_free());
+	EXPECT_EQ(0, nic_steer(WIRE_IF, WIRE_RXQ));
 	EXPECT_EQ(self->pins, pins_wait(self->pins, WIRE_PATIENCE_MS));
 }
 
