@@ -326,8 +326,8 @@ void zcrx_cqe_post(struct io_kiocb *req)
 	/* A ring that ends does this in a worker, and has no reader. */
 	if (percpu_ref_is_dying(&req->ctx->refs))
 		return;
-	/* The task work before may have ended requests, which wait for the end of
-	 * the batch: whoever is told that all has gone was told of them.
+	/* Requests that ended before are posted before, though that waits for the end
+	 * of a batch of task work.
 	 */
 	io_submit_flush_completions(req->ctx);
 	io_add_aux_cqe(req->ctx, req->cqe.user_data, req->cqe.res, 0);

@@ -20,6 +20,7 @@ struct zcrx_notice {
 	u64			user_data;
 	struct list_head	in_ctx;	/* zcrx_notice_lock; ctx->zcrx_notices */
 	struct list_head	list;	/* of who owns it */
+	bool			waited;	/* for what was to be posted before */
 	struct rcu_head		rcu;
 };
 
@@ -78,6 +79,16 @@ static void zcrx_notice_post(struct io_kiocb *req, struct io_tw_state *ts)
 {
 	struct zcrx_notice *notice = container_of(req, struct zcrx_notice, req);
 	struct io_ring_ctx *ctx = req->ctx;
+
+	/* What is linked to a request that ended with the ifq is task work once that
+	 * is posted. No more often than once, or a busy ring is never told.
+	 */
+	if (!notice->waited && !percpu_ref_is_dying(&ctx->refs)) {
+		notice->waited = true;
+		io_submit_flush_completions(ctx);
+		io_req_task_work_add_remote(req, ctx, 0);
+		return;
+	}
 
 	zcrx_cqe_post(req);
 	/* whoever adds task work looks at the last one that was added */

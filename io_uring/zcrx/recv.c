@@ -236,7 +236,7 @@ static int zcrx_recv_skb(read_descriptor_t *desc, struct sk_buff *skb,
 	/* The part of an skb that went before does not end the walk. */
 	if (unlikely(args->err))
 		return 0;
-	if (unlikely(args->nr_skbs++ == ZCRX_SKBS_PER_PASS)) {
+	if (unlikely(args->nr_skbs++ == args->max_skbs)) {
 		args->stopped_early = true;
 		return 0;
 	}
@@ -307,12 +307,20 @@ static int zcrx_recv(struct io_kiocb *req, struct zcrx_ifq *ifq,
 		     struct socket *sock, struct io_recvzc *zc)
 {
 	struct zcrx_recv_args args = {
-		.req	= req,
-		.ifq	= ifq,
-		.first	= !zc->looked,
+		.req		= req,
+		.ifq		= ifq,
+		.max_skbs	= ZCRX_SKBS_PER_PASS,
+		.first		= !zc->looked,
 	};
 	struct sock *sk = sock->sk;
 	int ret = -EPROTONOSUPPORT;
+
+	/* The socket is not ready for what is left, if that is less. */
+	if (unlikely(READ_ONCE(sk->sk_rcvlowat) > 1))
+		args.max_skbs = UINT_MAX;
+	/* What was received before is told before: see io_req_post_cqe(). */
+	if (unlikely(!wq_list_empty(&req->ctx->submit_state.compl_reqs)))
+		__io_submit_flush_completions(req->ctx);
 
 	sock_rps_record_flow(sk);
 	lock_sock(sk);

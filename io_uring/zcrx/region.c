@@ -45,9 +45,12 @@ static int zcrx_region_alloc(struct zcrx_region *region)
 	got = alloc_pages_bulk_array(GFP_KERNEL_ACCOUNT | __GFP_ZERO |
 				     __GFP_NOWARN, nr, region->pages);
 	while (got < nr) {
-		struct page *page = alloc_page(GFP_KERNEL_ACCOUNT |
-					       __GFP_ZERO | __GFP_NOWARN);
+		struct page *page = NULL;
 
+		/* it may be more than the machine has */
+		if (!fatal_signal_pending(current))
+			page = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO |
+					  __GFP_NOWARN);
 		if (!page) {
 			release_pages(region->pages, got);
 			kvfree(region->pages);

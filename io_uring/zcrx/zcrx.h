@@ -242,6 +242,7 @@ struct zcrx_recv_args {
 	struct io_kiocb		*req;
 	struct zcrx_ifq		*ifq;
 	unsigned int		nr_skbs;
+	unsigned int		max_skbs;
 	int			err;		/* why the request ends */
 	bool			stopped_early;
 	bool			first;		/* of the request */

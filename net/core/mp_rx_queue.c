@@ -14,6 +14,7 @@
 #include <linux/ethtool_netlink.h>
 #include <linux/netdevice.h>
 #include <linux/nospec.h>
+#include <net/gro.h>
 #include <net/netdev_queues.h>
 #include <net/netdev_rx_queue.h>
 #include <net/page_pool/memory_provider.h>
@@ -216,6 +217,22 @@ int netif_mp_close_rxq(struct net_device *dev, unsigned int rxq_idx,
 		rxq->mp_params = *p;
 	return err;
 }
+
+/**
+ * netif_mp_flush_napi() - have GRO keep no frame of an RX queue
+ * @napi: that of the queue, just disabled
+ *
+ * For a driver that closes the device: GRO may keep frames for longer than a poll,
+ * and would, with buffers of a provider in them, until the next one.
+ */
+void netif_mp_flush_napi(struct napi_struct *napi)
+{
+	local_bh_disable();
+	napi_gro_flush(napi, false);
+	gro_normal_list(napi);
+	local_bh_enable();
+}
+EXPORT_SYMBOL_GPL(netif_mp_flush_napi);
 
 /**
  * netif_mp_uninstall() - tell the providers of a device that it goes away

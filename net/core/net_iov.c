@@ -11,6 +11,9 @@
 
 #include "page_pool_priv.h"
 
+/* As many as a page_pool takes from its ring at a time. */
+#define NET_MP_SPARE	PP_ALLOC_CACHE_REFILL
+
 /**
  * net_mp_alloc_netmems() - ask the provider of a page_pool for buffers
  * @pool: the pool, its cache empty
@@ -31,6 +34,20 @@ netmem_ref net_mp_alloc_netmems(struct page_pool *pool, gfp_t gfp)
 	return netmem;
 }
 
+/* Does the ring of a pool have more than a few buffers? As __ptr_ring_empty(), for
+ * the one so far from the next. What was taken and is not cleared yet is behind that
+ * one, and no more than half of a ring.
+ */
+static bool net_mp_pool_has_spare(const struct page_pool *pool)
+{
+	const struct ptr_ring *r = &pool->ring;
+	int at = READ_ONCE(r->consumer_head) + min(NET_MP_SPARE, r->size / 4);
+
+	if (at >= r->size)
+		at -= r->size;
+	return READ_ONCE(r->queue[at]);
+}
+
 /**
  * net_mp_pool_dry() - is a segment's buffer missed where it came from?
  * @skb: a segment
@@ -41,6 +58,11 @@ netmem_ref net_mp_alloc_netmems(struct page_pool *pool, gfp_t gfp)
  * So what is out of order must be dropped while buffers still circulate: from
  * the moment that the provider has none left, when the NIC has those of its
  * ring.
+ *
+ * Buffers that came home since are in the pool's ring, where the NIC's next refill
+ * finds them, without asking the provider. Enough of them and nobody is missed, but
+ * not the few that segments were dropped with just now, or half of those that come
+ * behind a hole would be kept.
  *
  * Any context that holds the skb, since its buffers keep their pool.
  *
@@ -56,7 +78,7 @@ bool net_mp_pool_dry(const struct sk_buff *skb)
 		return false;
 
 	niov = skb_frag_net_iov(frag);
-	return READ_ONCE(niov->pp->mp_dry);
+	return READ_ONCE(niov->pp->mp_dry) && !net_mp_pool_has_spare(niov->pp);
 }
 
 /**

@@ -8,10 +8,12 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "kselftest_harness.h"
 
+#include "lib/counters.h"
 #include "lib/devmem_rx.h"
 #include "lib/netdev.h"
 #include "lib/nic.h"
@@ -23,6 +25,13 @@
 #define MIB		(1024 * 1024)
 #define AREA_LEN	(8 * MIB)
 #define STREAM_LEN	(32 * MIB)
+/* the NIC's ring, and as many again */
+#define SMALL_AREA	(2 * MIB)
+#define LOSSY_LEN	(4 * MIB)
+#define NETEM		"ip netns exec peer tc qdisc %s dev eth1 root netem %s"
+/* what it loses, it loses as a whole */
+#define SEGMENTS	"ip -n peer link set dev eth1 gso_max_segs %u"
+#define POOL_EMPTY	"rx_queue_1_mp_pool_empty"
 #define CHANNELS	2	/* what the VM has */
 #define OTHER_RXQ	2	/* there with one more */
 
@@ -297,6 +306,94 @@ TEST_F_TIMEOUT(side_by_side, both_receive, TIMEOUT)
 	EXPECT_EQ(STREAM_LEN, rx.bytes);
 	EXPECT_EQ(0, zc_fdinfo(&self->zc, "copied"));
 	EXPECT_EQ(0, wire_close(&self->wire));
+}
+
+/*
+ * Segments behind a hole are dropped if the NIC lacks buffers, and no longer: here
+ * all come home and fit into what a page_pool has, which does not ask its provider.
+ */
+FIXTURE(dry)
+{
+	unsigned int ifindex;
+	struct area area;
+	struct wire wire;
+	struct devmem_rx rx;
+	int binding;
+};
+
+FIXTURE_SETUP(dry)
+{
+	const char *failed;
+
+	self->ifindex = if_nametoindex(WIRE_IF);
+	ASSERT_EQ(0, queue_wait_free(self->ifindex, WIRE_RXQ,
+				     WIRE_PATIENCE_MS));
+	stream_init(&stream, 8);
+	ASSERT_EQ(0, area_open(&self->area, AREA_UDMABUF, SMALL_AREA, &failed))
+		TH_LOG("%s failed", failed);
+	self->binding = netdev_bind_rx(self->ifindex, WIRE_RXQ,
+				       self->area.dmabuf_fd,
+				       &self->rx.dm.dmabuf_id);
+	ASSERT_LE(0, self->binding);
+}
+
+FIXTURE_TEARDOWN(dry)
+{
+	EXPECT_EQ(0, sh(NETEM "; " SEGMENTS, "del", "2>/dev/null", 65535));
+	close(self->binding);
+	area_close(&self->area);
+	EXPECT_EQ(0, queue_wait_free(self->ifindex, WIRE_RXQ,
+				     WIRE_PATIENCE_MS));
+	EXPECT_EQ(0, netdev_wait_no_pools(self->ifindex, WIRE_PATIENCE_MS));
+}
+
+/* The NIC looks for buffers again and again, and there are none. */
+static int wait_for_dry(__s64 before)
+{
+	const struct timespec ms10 = { .tv_nsec = 10000000 };
+	int waited;
+
+	for (waited = 0; waited < WIRE_PATIENCE_MS; waited += 10) {
+		if (counter_nic(WIRE_IF, POOL_EMPTY) > before + 5)
+			return 0;
+		nanosleep(&ms10, NULL);
+	}
+	return -ETIMEDOUT;
+}
+
+TEST_F_TIMEOUT(dry, no_longer, TIMEOUT)
+{
+	const int room = 4 * SMALL_AREA, window = 64 * 1024;
+	__s64 empty = counter_nic(WIRE_IF, POOL_EMPTY);
+	struct devmem_rx *rx = &self->rx;
+	__s64 kept, dropped;
+
+	/* the socket takes all of the area, as nobody reads */
+	ASSERT_EQ(0, wire_open(&self->wire, WIRE_V4, &stream, STREAM_LEN,
+			       false));
+	ASSERT_EQ(0, setsockopt(self->wire.sock, SOL_SOCKET, SO_RCVBUFFORCE,
+				&room, sizeof(room)));
+	ASSERT_EQ(0, wait_for_dry(empty));
+	devmem_rx_init(rx, self->wire.sock, &self->area, &stream);
+	EXPECT_EQ(0, devmem_rx_all(rx));
+	EXPECT_EQ(STREAM_LEN, rx->bytes);
+	EXPECT_EQ(0, wire_close(&self->wire));
+
+	/* another has little of it, and many holes */
+	ASSERT_EQ(0, sh(SEGMENTS " && " NETEM, 1, "add", "loss 1%"));
+	kept = counter_tcp("TCPOFOQueue");
+	dropped = counter_tcp("TCPOFODrop");
+	ASSERT_EQ(0, wire_open(&self->wire, WIRE_V4, &stream, LOSSY_LEN,
+			       false));
+	ASSERT_EQ(0, setsockopt(self->wire.sock, SOL_SOCKET, SO_RCVBUF, &window,
+				sizeof(window)));
+	rx->bytes = 0;
+	devmem_rx_init(rx, self->wire.sock, &self->area, &stream);
+	EXPECT_EQ(0, devmem_rx_all(rx));
+	EXPECT_EQ(LOSSY_LEN, rx->bytes);
+	EXPECT_EQ(0, wire_close(&self->wire));
+	EXPECT_LT(kept, counter_tcp("TCPOFOQueue"));
+	EXPECT_EQ(dropped, counter_tcp("TCPOFODrop"));
 }
 
 TEST_HARNESS_MAIN

@@ -16,6 +16,8 @@
 #define SENT		(24 * PAGE + 5)
 /* no half of it is like the other */
 #define ID		0xfedcba9876543210ULL
+#define HEAD		16
+#define HEAD_ID		0x4ead
 #define OFFSET_MASK	((1ULL << IORING_ZCRX_AREA_SHIFT) - 1)
 
 static struct stream stream;
@@ -235,6 +237,31 @@ TEST_F_TIMEOUT(cqe, user_data, TIMEOUT)
 		scribble(&p->zc, variant->byte);
 	}
 	EXPECT_EQ(0, recv_pair_finish(p));
+}
+
+/*
+ * A head, received into memory of the program, and the rest: submitted together, so
+ * that the end of the one waits for the other's payload. In the order of the stream.
+ */
+TEST_F_TIMEOUT(cqe, after_what_came_before, TIMEOUT)
+{
+	struct recv_pair *p = &self->p;
+	struct io_uring_sqe sqe[2] = {};
+	char head[HEAD] = {};
+	union recv_cqe c;
+	size_t bad;
+
+	ASSERT_EQ(0, recv_pair_send_there(p, SENT));
+	io_uring_prep_recv(&sqe[0], p->rx.sock, head, HEAD, 0);
+	sqe[0].user_data = HEAD_ID;
+	sqe[1] = recv_sqe(p);
+	ASSERT_EQ(0, zc_submit(&p->zc, sqe, 2));
+	ASSERT_EQ(0, recv_next(&p->zc, &c, RECV_SOON_MS));
+	EXPECT_EQ(HEAD_ID, c.cqe.user_data);
+	EXPECT_EQ(HEAD, c.cqe.res);
+	EXPECT_TRUE(stream_check(&stream, 0, head, HEAD, &bad));
+	p->rx.bytes = HEAD;
+	EXPECT_EQ(0, recv_pair_drain(p));
 }
 
 TEST_HARNESS_MAIN

@@ -3,6 +3,10 @@
  * IORING_RECVSEND_POLL_FIRST, and the same without it: a request finds data or
  * the end of the connection there, or is there before them.
  */
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
 #include "kselftest_harness.h"
 
 #include "lib/recv.h"
@@ -11,6 +15,10 @@
 #define KIB		1024
 /* as much as any window lets through */
 #define SENT		(40 * KIB)
+/* many skbs, however TCP puts them together */
+#define SEGMENTS	2000
+#define SEGMENT		64
+#define ROOM		(16 * KIB * KIB)
 
 static struct stream stream;
 
@@ -138,6 +146,36 @@ TEST_F_TIMEOUT(poll, limited, TIMEOUT)
 	recv_pair_fin(p);
 	ASSERT_EQ(0, ARM(0));
 	EXPECT_END(p, 0);
+}
+
+/*
+ * A socket that is ready once all of a message has come is not for what one pass of
+ * a request leaves: more segments than it takes.
+ */
+TEST_F_TIMEOUT(poll, low_water, TIMEOUT)
+{
+	const int yes = 1, room = ROOM, message = SEGMENTS * SEGMENT;
+	struct recv_pair *p = &self->p;
+	unsigned int i, there;
+
+	ASSERT_EQ(0, setsockopt(p->peer, IPPROTO_TCP, TCP_NODELAY, &yes,
+				sizeof(yes)));
+	/* or it is ready before, as there will be no more */
+	ASSERT_EQ(0, setsockopt(p->rx.sock, SOL_SOCKET, SO_RCVBUFFORCE, &room,
+				sizeof(room)));
+	ASSERT_EQ(0, setsockopt(p->rx.sock, SOL_SOCKET, SO_RCVLOWAT, &message,
+				sizeof(message)));
+	for (there = 0; there < 2; there++) {
+		if (!there)
+			ASSERT_EQ(0, ARM(message));
+		for (i = 0; i < SEGMENTS; i++)
+			ASSERT_EQ(0, recv_pair_send(p, SEGMENT));
+		if (there)
+			ASSERT_EQ(0, ARM(message));
+		EXPECT_EQ(0, recv_bytes(&p->rx, message));
+		EXPECT_RESULT(&p->zc, p->rx.id, 0);
+	}
+	EXPECT_QUIET(&p->zc);
 }
 
 TEST_F_TIMEOUT(poll, fin_there, TIMEOUT)

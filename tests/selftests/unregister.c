@@ -135,14 +135,24 @@ TEST_F(requests, end)
 /* A program that was told that all has gone hears of no request of its any more. */
 TEST_F(requests, notice_is_last)
 {
+	struct __kernel_timespec never = { .tv_sec = 3600 };
 	struct recv_pair *p = &self->pair;
 	struct zc *zc = &p->zc;
+	struct io_uring_sqe sqe[3] = { recv_sqe(p) };
 
-	ASSERT_EQ(0, zc_recv(zc, p->rx.sock, 0, p->rx.id));
+	sqe[0].flags |= IOSQE_IO_LINK;
+	io_uring_prep_link_timeout(&sqe[1], &never, 0);
+	sqe[1].flags |= IOSQE_IO_LINK;
+	sqe[1].user_data = OTHER;
+	io_uring_prep_nop(&sqe[2]);
+	sqe[2].user_data = OTHER + 1;
+	ASSERT_EQ(0, zc_submit(zc, sqe, ARRAY_SIZE(sqe)));
 	ASSERT_EQ(0, zc_unregister(zc, NOTICE));
-	/* both are there before the ring is looked at */
+	/* all is there before the ring is looked at */
 	EXPECT_EQ(0, pins_wait(0, WIRE_PATIENCE_MS));
 	EXPECT_RESULT(zc, p->rx.id, -ECANCELED);
+	EXPECT_RESULT(zc, OTHER, -ECANCELED);
+	EXPECT_RESULT(zc, OTHER + 1, -ECANCELED);
 	EXPECT_RESULT(zc, NOTICE, 0);
 	EXPECT_QUIET(zc);
 }

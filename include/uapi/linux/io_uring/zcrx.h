@@ -190,8 +190,10 @@ enum zcrx_features {
  * tcp-data-split off; EFAULT for a structure that cannot be read or written;
  * ENODEV for no such interface; EOPNOTSUPP if its driver cannot do it;
  * ERANGE for no such queue; EEXIST for an XDP program or a queue that is
- * taken; EBUSY for a queue with an AF_XDP socket; ENODATA if the driver made
- * no use of the area.
+ * taken; EBUSY for a queue with an AF_XDP socket, or a ring that has 2048 ids;
+ * ENETDOWN for an interface that is down; EIO for a dma-buf if all DMA of the
+ * device bounces; ENODATA if the driver made no use of the area; or what the
+ * driver says to the restart of the queue.
  */
 struct io_uring_zcrx_ifq_reg {
 	__u32	if_idx;

@@ -257,8 +257,8 @@ enum zcrx_leave_flags {
 /**
  * struct zcrx_ctrl_leave - payload of ZCRX_CTRL_UNREGISTER, ZCRX_CTRL_REMOVE_AREA
  * @user_data: with ZCRX_LEAVE_NOTIFY: that of the completion, whose result and
- *	flags are 0; else 0. It comes after that of each request that waited for data
- *	by way of the ifq. A ring that ends before gets none. A buffer that was given
+ *	flags are 0; else 0. It comes after those of requests that waited for data by
+ *	way of the ifq. A ring that ends before gets none. A buffer that was given
  *	back is back once the refill ring was read: a program that wants it soon
  *	calls ZCRX_CTRL_FLUSH_RQ
  * @area_token: of the area to remove, as
@@ -345,7 +345,7 @@ enum zcrx_bind_flags {
  * have.
  *
  * Errors, after which nothing has changed: EPERM without CAP_NET_ADMIN; EINVAL for
- * flags, reserved fields, rq_entries, a stats_offset that is odd, header split that is
+ * flags, reserved fields, rq_entries, a stats_offset that is unaligned, header split that is
  * off; ERANGE for one that does not fit; EOPNOTSUPP for an ifq
  * without a NIC; EFAULT; those of a registration's region; EBUSY if the ring has no
  * more ids, of which such a refill ring takes one; ENODEV if there is no such

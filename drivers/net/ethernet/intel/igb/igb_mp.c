@@ -17,6 +17,7 @@
 #include <net/busy_poll.h>
 #include <net/netdev_rx_queue.h>
 #include <net/page_pool/helpers.h>
+#include <net/page_pool/memory_provider.h>
 
 #include "igb.h"
 #include "igb_mp.h"
@@ -38,6 +39,15 @@ struct igb_mp_counts {
 	unsigned int pool_empty;
 };
 
+/* On this CPU: what readers have freed may wait where the NAPI has run before,
+ * until a softirq runs there (skb_attempt_defer_free()).
+ */
+static void igb_mp_start_refill(struct igb_mp *mp)
+{
+	hrtimer_start(&mp->refill_timer, IGB_MP_REFILL_DELAY,
+		      HRTIMER_MODE_REL_PINNED);
+}
+
 static enum hrtimer_restart igb_mp_refill(struct hrtimer *timer)
 {
 	struct igb_mp *mp = container_of(timer, struct igb_mp, refill_timer);
@@ -46,7 +56,7 @@ static enum hrtimer_restart igb_mp_refill(struct hrtimer *timer)
 	 * and while the NAPI is off, as it is when a ring is first filled.
 	 */
 	if (!napi_schedule(&mp->q_vector->napi))
-		hrtimer_start(timer, IGB_MP_REFILL_DELAY, HRTIMER_MODE_REL);
+		igb_mp_start_refill(mp);
 
 	return HRTIMER_NORESTART;
 }
@@ -104,7 +114,8 @@ int igb_mp_setup(struct igb_ring *ring)
 	mp->count = ring->count;
 	mp->q_vector = ring->q_vector;
 	mp->buf_len = rxq->mp_params.rx_page_size ?: PAGE_SIZE;
-	hrtimer_init(&mp->refill_timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
+	hrtimer_init(&mp->refill_timer, CLOCK_MONOTONIC,
+		     HRTIMER_MODE_REL_PINNED);
 	mp->refill_timer.function = igb_mp_refill;
 
 	mp->hdr = dma_alloc_coherent(ring->dev, mp->count * IGB_RX_HDR_LEN,
@@ -274,10 +285,21 @@ bool igb_mp_alloc_rx_buffers(struct igb_ring *ring, u16 count)
 	}
 
 	if (unlikely(!filled))
-		hrtimer_start(&mp->refill_timer, IGB_MP_REFILL_DELAY,
-			      HRTIMER_MODE_REL);
+		igb_mp_start_refill(mp);
 
 	return filled;
+}
+
+/**
+ * igb_mp_flush_gro - pass on what GRO has of a queue with a memory provider
+ * @q_vector: vector of the queue, its NAPI just disabled
+ *
+ * Else it waits for the next poll: the timer that GRO may have instead is off.
+ */
+void igb_mp_flush_gro(struct igb_q_vector *q_vector)
+{
+	if (q_vector->rx.ring && q_vector->rx.ring->mp)
+		netif_mp_flush_napi(&q_vector->napi);
 }
 
 /**

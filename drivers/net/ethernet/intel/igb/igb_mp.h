@@ -57,6 +57,7 @@ void igb_mp_configure(struct igb_ring *ring);
 void igb_mp_setup_srrctl(struct igb_adapter *adapter, struct igb_ring *ring);
 u32 igb_mp_mrqc(struct igb_adapter *adapter, u32 mrqc);
 bool igb_mp_alloc_rx_buffers(struct igb_ring *ring, u16 count);
+void igb_mp_flush_gro(struct igb_q_vector *q_vector);
 void igb_mp_clean_rx_ring(struct igb_ring *ring);
 int igb_mp_clean_rx_irq(struct igb_q_vector *q_vector, const int budget);
 

@@ -30,7 +30,7 @@ static bool igb_rxq_bound(struct net_device *netdev, int idx)
  * @adapter: board private structure
  *
  * True as well while the device is down, when no ring has been set up for the
- * provider yet.
+ * provider yet, and for a ring that could not be restarted without it.
  */
 bool igb_queue_bound(struct igb_adapter *adapter)
 {
@@ -41,6 +41,10 @@ bool igb_queue_bound(struct igb_adapter *adapter)
 
 	for (i = 0; i < netdev->num_rx_queues; i++)
 		if (igb_rxq_bound(netdev, i))
+			return true;
+
+	for (i = 0; i < adapter->num_rx_queues; i++)
+		if (adapter->rx_ring[i]->mp)
 			return true;
 
 	return false;
