@@ -215,16 +215,35 @@ static void check_channels(struct check *c)
 	    "%u RX queues: there is no queue %u", queues, need - 1);
 }
 
+/* five digits and a comma at most for each queue */
+#define SETUP_MAX	(64 + 6 * MAX_QUEUES)
+
+/* The setup of all queues that are asked for, or of queue 1: a second setup may not
+ * lead to others than the first.
+ */
+static void setup_all(const struct check *c, char *command, size_t size)
+{
+	const struct options *opt = c->opt;
+	unsigned int i;
+	size_t len;
+
+	len = snprintf(command, size, "zcrxctl setup %s --queue ", c->nic.name);
+	if (!opt->nr_queues)
+		snprintf(command + len, size - len, "1");
+	for (i = 0; i < opt->nr_queues && len < size; i++)
+		len += snprintf(command + len, size - len, "%s%u", i ? "," : "",
+				opt->queue[i]);
+}
+
 static void check_split(struct check *c)
 {
 	struct nic_rings rings;
-	char mend[64];
+	char mend[SETUP_MAX];
 	int ret;
 
 	ret = nic_get_rings(&c->nic, &rings);
 	/* not ethtool: that of Debian 12 cannot */
-	snprintf(mend, sizeof(mend), "zcrxctl setup %s --queue %u", c->nic.name,
-		 highest(c->opt));
+	setup_all(c, mend, sizeof(mend));
 	if (ret || !rings.can_split)
 		say(c, "header split", NO, NULL,
 		    "the NIC, or its driver, cannot split headers from payload");
@@ -307,13 +326,12 @@ static unsigned int entries_to(const struct nic_rss *rss, uint32_t queue)
 static void check_steering(struct check *c, uint32_t queue)
 {
 	struct nic_rss rss;
-	char what[32], mend[64];
+	char what[32], mend[SETUP_MAX];
 	unsigned int entries;
 	int ret, rules;
 
 	snprintf(what, sizeof(what), "flows to %u", queue);
-	snprintf(mend, sizeof(mend), "zcrxctl setup %s --queue %u", c->nic.name,
-		 queue);
+	setup_all(c, mend, sizeof(mend));
 	rules = nic_rules_to(&c->nic, queue);
 	ret = nic_get_rss(&c->nic, &rss);
 	if (ret && rules <= 0) {
@@ -452,29 +470,18 @@ static void check_queues(struct check *c)
 	}
 }
 
-/* The setup that mends all that is missing, of queue 1 if none is named; else "". */
+/* The setup that mends all that is missing; else "". */
 static void setup_command(const struct check *c, char *command, size_t size)
 {
-	const struct options *opt = c->opt;
-	unsigned int i;
-	size_t len;
-
 	command[0] = '\0';
-	if (c->unknown || c->missing != c->by_setup)
-		return;
-	len = snprintf(command, size, "zcrxctl setup %s --queue ", c->nic.name);
-	if (!opt->nr_queues)
-		snprintf(command + len, size - len, "1");
-	for (i = 0; i < opt->nr_queues && len < size; i++)
-		len += snprintf(command + len, size - len, "%s%u", i ? "," : "",
-				opt->queue[i]);
+	if (!c->unknown && c->missing == c->by_setup)
+		setup_all(c, command, size);
 }
 
 static int verdict(const struct check *c)
 {
 	bool works = !c->missing && !c->unknown;
-	/* five digits and a comma at most for each queue */
-	char setup[64 + 6 * MAX_QUEUES];
+	char setup[SETUP_MAX];
 
 	setup_command(c, setup, sizeof(setup));
 	if (c->opt->json) {

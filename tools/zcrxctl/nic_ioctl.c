@@ -223,7 +223,8 @@ static int get_locations(const struct nic *nic, struct ethtool_rxnfc **out,
 		free(all);
 		return ret;
 	}
-	*size = all->data & ~RX_CLS_LOC_SPECIAL;
+	/* some tell it here, and some there */
+	*size = (all->data ?: count.data) & ~RX_CLS_LOC_SPECIAL;
 	*out = all;
 	return 0;
 }
@@ -253,6 +254,11 @@ int nic_free_location(const struct nic *nic, const struct nic_rule *taken,
 	ret = get_locations(nic, &all, &size);
 	if (ret)
 		return ret;
+	/* a driver that finds places by itself */
+	if (!size) {
+		free(all);
+		return -EOPNOTSUPP;
+	}
 	while (size && is_taken(all, taken, nr_taken, size - 1))
 		size--;
 	free(all);

@@ -130,7 +130,7 @@ static void read_comm(const char *pid, char *comm, size_t size)
 static void copy_printable(char *to, const char *from)
 {
 	for (; *from; from++, to++)
-		*to = iscntrl((unsigned char)*from) ? '?' : *from;
+		*to = *from < ' ' || *from > '~' ? '?' : *from;
 	*to = '\0';
 }
 

@@ -14,6 +14,7 @@
 #include "probe.h"
 
 #define SMALL_AREA	(16 * 4096)
+#define SMALL_CQ	8
 #define BIND_AREA	(1024 * 4096)
 /* More than any NIC has, and not -1, which is no queue at all. */
 #define NO_SUCH_QUEUE	(UINT32_MAX - 1)
@@ -46,6 +47,7 @@ void probe_kernel(struct probe_kernel *kernel)
 {
 	struct io_uring_query_zcrx zcrx = {};
 	struct io_uring_query_zcrx_ext ext = {};
+	struct io_uring ring;
 	int ret;
 
 	memset(kernel, 0, sizeof(*kernel));
@@ -64,6 +66,14 @@ void probe_kernel(struct probe_kernel *kernel)
 	if (kernel->zcrx &&
 	    !ask(IO_URING_QUERY_ZCRX_EXT, &ext, sizeof(ext)))
 		kernel->extensions = ext.features;
+	if (kernel->error)
+		return;
+	/* a question needs no ring, which may be forbidden */
+	ret = zc_ring_open(&ring, SMALL_CQ);
+	if (ret)
+		kernel->error = ret;
+	else
+		io_uring_queue_exit(&ring);
 }
 
 /* The interface's queue for a ring with an area of so many bytes, or -errno. */
@@ -73,7 +83,7 @@ static int bind_queue(struct zc *zc, const struct nic *nic, uint32_t queue,
 	const struct zc_config cfg = {
 		.ifname = nic->name,
 		.rxq = queue,
-		.cq_entries = 8,
+		.cq_entries = SMALL_CQ,
 		.kind = AREA_USER,
 		.area_len = area_len,
 	};

@@ -173,7 +173,7 @@ static int back_channels(const struct options *opt, const struct nic *nic,
 			 const struct record *record, bool *changed)
 {
 	struct nic_channels now, was = record->channels;
-	char from[64], to[64];
+	char from[64], to[64], rss[64] = "";
 	int ret;
 
 	ret = nic_get_channels(nic, &now);
@@ -188,8 +188,12 @@ static int back_channels(const struct options *opt, const struct nic *nic,
 	was.max_combined = now.max_combined;
 	snprintf(from, sizeof(from), "%u+%u", now.combined, now.rx);
 	snprintf(to, sizeof(to), "%u+%u", was.combined, was.rx);
-	step("channels", from, to, "ethtool -X %s default; ethtool -L %s combined %u",
-	     nic->name, nic->name, was.combined);
+	/* a queue that the table leads to cannot go */
+	if (record->has_rss)
+		snprintf(rss, sizeof(rss), "ethtool -X %s default; ", nic->name);
+	step("channels", from, to, "%sethtool -L %s %s %u", rss, nic->name,
+	     was.max_combined ? "combined" : "rx",
+	     was.max_combined ? was.combined : was.rx);
 	if (opt->dry_run)
 		return 0;
 	if (record->has_rss) {
@@ -313,10 +317,12 @@ int cmd_restore(const struct options *opt)
 	if (lock < 0)
 		return EXIT_NO;
 	ret = load_record(&record, &nic);
-	if (ret == -ENOENT)
-		ret = complain("%s: there is nothing to restore: no setup since the "
-			       "machine was started, or it was restored, or the NIC was "
-			       "removed since", nic.name);
+	if (ret == -ENOENT) {
+		complain("%s: there is nothing to restore: no setup since the machine was "
+			 "started, or it was restored, or the NIC was removed since",
+			 nic.name);
+		ret = EXIT_NOTHING;
+	}
 	if (ret)
 		goto out;
 	ret = refuse_if_busy(&nic, "restore");

@@ -227,6 +227,16 @@ static int plan_rules(const struct options *opt, const struct nic *nic,
 	return ret;
 }
 
+static bool has_any_rule(const struct nic *nic, const struct record *record)
+{
+	unsigned int i;
+
+	for (i = 0; i < record->nr_rules; i++)
+		if (nic_has_rule(nic, &record->rule[i]) == 1)
+			return true;
+	return false;
+}
+
 /* Returns 0, EXIT_NO, or -EOPNOTSUPP if the NIC takes no such rules. */
 static int add_rules(const struct options *opt, const struct nic *nic,
 		     const struct record *record)
@@ -265,7 +275,8 @@ static int add_rules(const struct options *opt, const struct nic *nic,
 		if (opt->dry_run)
 			continue;
 		ret = nic_add_rule(nic, rule);
-		if (!i && (ret == -EOPNOTSUPP || ret == -EINVAL))
+		if ((ret == -EOPNOTSUPP || ret == -EINVAL) &&
+		    !has_any_rule(nic, record))
 			return -EOPNOTSUPP;
 		if (ret)
 			return complain_err(ret, "%s: cannot add rule %u",

@@ -58,6 +58,7 @@ static int receive(struct uring_zcrx *zc, int sock)
 	uint64_t bytes = 0, sum = 0;
 	int next = URING_ZCRX_REARM, ret = 0;
 	struct io_uring_cqe *cqe;
+	bool goes_on;
 	struct uring_zcrx_buf buf;
 	size_t i;
 
@@ -75,8 +76,13 @@ static int receive(struct uring_zcrx *zc, int sock)
 			errno = -ret;
 			err(1, "waiting for payload");
 		}
+		goes_on = cqe->flags & IORING_CQE_F_MORE;
 		next = uring_zcrx_next(zc, cqe, &buf);
 		io_uring_cqe_seen(ring, cqe);
+		if (next < 0 && goes_on) {
+			errno = -next;
+			err(1, "receiving");
+		}
 		if (next < 0)
 			return next;
 		if (next != URING_ZCRX_DATA)
