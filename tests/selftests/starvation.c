@@ -31,6 +31,7 @@
 #define PAGE		4096
 #define SMALL_AREA	(4 * MIB)
 #define NR_SMALL	(SMALL_AREA / PAGE)
+#define SLOW_START	"/proc/sys/net/ipv4/tcp_slow_start_after_idle"
 #define POOL_EMPTY	"rx_queue_1_mp_pool_empty"
 /* What is posted, in the pool's cache and waiting in sockets, and some more. */
 #define ON_THE_WAY	768
@@ -109,7 +110,8 @@ FIXTURE_TEARDOWN(starvation)
 	EXPECT_EQ(0, nic_steer(WIRE_IF, WIRE_RXQ));
 	EXPECT_EQ(0, set_rto_min(""));
 	/* where a test had one */
-	sh("ip netns exec peer tc qdisc del dev eth1 root 2>/dev/null || :");
+	EXPECT_EQ(0, sh("ip netns exec peer tc qdisc del dev eth1 root 2>/dev/null; "
+			"ip netns exec peer sh -c 'echo 1 >" SLOW_START "'"));
 }
 
 /* A request of each connection is armed; the first one keeps its buffers. */
@@ -538,7 +540,7 @@ static int send_behind_holes(void *arg)
 	__u64 off;
 	char end;
 
-	if (sh("echo 0 >/proc/sys/net/ipv4/tcp_slow_start_after_idle") ||
+	if (sh("echo 0 >" SLOW_START) ||
 	    sh(TC_NETEM, "replace", "0%"))
 		return 1;
 	fd = tcp_connect(job->addr, job->port);
