@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "json.h"
+#include "utf8.h"
 
 #define MAX_DEPTH	8
 
@@ -12,32 +13,6 @@ static struct {
 	bool filled;	/* has a member: the next one takes a comma */
 } level[MAX_DEPTH];
 static unsigned int depth;
-
-/*
- * Bytes of the character that s begins with, 0 if it is none of UTF-8: too long for what
- * it says, half of a pair, beyond U+10FFFF, or broken off.
- */
-static unsigned int utf8_bytes(const unsigned char *s)
-{
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	unsigned int i, bytes;
-	uint32_t c;
-
-	if (s[0] < 0x80)
-		return 1;
-	bytes = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
-	if (s[0] < 0xc0 || s[0] >= 0xf8)
-		return 0;
-	c = s[0] & (0x7f >> bytes);
-	for (i = 1; i < bytes; i++) {
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-		c = c << 6 | (s[i] & 0x3f);
-	}
-	if (c < least[bytes] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
-		return 0;
-	return bytes;
-}
 
 /* A process has any bytes for its name; JSON has characters. */
 static void quoted(const char *str)
@@ -55,6 +30,8 @@ static void quoted(const char *str)
 			printf("\\%c", *s);
 		} else if (*s < 0x20) {
 			printf("\\u%04x", *s);
+		} else if (utf8_is_c1(s)) {
+			printf("\\u%04x", s[1]);
 		} else {
 			fwrite(s, 1, bytes, stdout);
 		}

@@ -13,6 +13,7 @@
 
 #include "../lib/zc.h"
 #include "owners.h"
+#include "utf8.h"
 
 #define RING	"anon_inode:[io_uring]"
 
@@ -129,8 +130,18 @@ static void read_comm(const char *pid, char *comm, size_t size)
 /* Root reads it, and whoever may call a program anything may not talk to the terminal. */
 static void copy_printable(char *to, const char *from)
 {
-	for (; *from; from++, to++)
-		*to = *from < ' ' || *from > '~' ? '?' : *from;
+	const unsigned char *s = (const unsigned char *)from;
+	unsigned int bytes;
+
+	for (; *s; s += bytes, to += bytes) {
+		bytes = utf8_bytes(s);
+		if (bytes > 1 && !utf8_is_c1(s)) {
+			memcpy(to, s, bytes);
+			continue;
+		}
+		bytes = 1;
+		*to = *s < ' ' || *s > '~' ? '?' : *s;
+	}
 	*to = '\0';
 }
 
