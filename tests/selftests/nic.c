@@ -28,9 +28,6 @@
 #define RX_RING		256	/* igb's default */
 #define MTU		1500
 
-#define GRO_WAITS(ns)							\
-	"echo " ns " >/sys/class/net/" WIRE_IF "/gro_flush_timeout"
-
 FIXTURE(nic)
 {
 	unsigned int ifindex;
@@ -89,7 +86,6 @@ FIXTURE_TEARDOWN(nic)
 	if (nic_channels(WIRE_IF) != CHANNELS)
 		EXPECT_EQ(0, nic_set_channels(WIRE_IF, CHANNELS));
 	EXPECT_EQ(0, nic_steer(WIRE_IF, WIRE_RXQ));
-	EXPECT_EQ(0, run(GRO_WAITS("0")));
 }
 
 TEST_F_TIMEOUT(nic, link_down_up, TIMEOUT)
@@ -106,18 +102,12 @@ TEST_F_TIMEOUT(nic, link_down_up, TIMEOUT)
 	EXPECT_EQ(0, live_receive(&self->live, MIB));
 }
 
-/*
- * The ring goes while the interface is down, and has no RX ring. GRO waits for
- * longer than that for what could be merged.
- */
+/* The ring goes while the interface is down, and has no RX ring. */
 TEST_F_TIMEOUT(nic, closed_while_down, TIMEOUT)
 {
 	struct live *live = &self->live;
 
-	ASSERT_EQ(0, run(GRO_WAITS("60000000000")));
-	ASSERT_EQ(0, live_receive(live, MIB));
 	ASSERT_EQ(0, run(NIC_DOWN));
-	ASSERT_EQ(0, run(GRO_WAITS("0")));
 	zc_close(&live->zc);
 	close(live->wire.sock);
 	/* nothing is left, though the interface never came up */
