@@ -362,12 +362,11 @@ static int wait_for_dry(__s64 before)
 }
 
 /* Once in six times the provider had some last, and was not dry: hence thrice. */
-static void expect_kept(struct __test_metadata *_metadata, struct wire *wire,
-			struct devmem_rx *rx, const struct area *area)
+static void lose_some(struct __test_metadata *_metadata, struct wire *wire,
+		      struct devmem_rx *rx, const struct area *area)
 {
 	const int room = 4 * SMALL_AREA, window = 64 * 1024;
 	__s64 empty = counter_nic(WIRE_IF, POOL_EMPTY);
-	__s64 kept, dropped;
 
 	/* the socket takes all of the area, as nobody reads */
 	ASSERT_EQ(0, wire_open(wire, WIRE_V4, &stream, STREAM_LEN,
@@ -386,8 +385,6 @@ static void expect_kept(struct __test_metadata *_metadata, struct wire *wire,
 
 	/* another has little of it, and many holes */
 	ASSERT_EQ(0, sh(SEGMENTS " && " NETEM, 1, "add", "loss 1%"));
-	kept = counter_tcp("TCPOFOQueue");
-	dropped = counter_tcp("TCPOFODrop");
 	ASSERT_EQ(0, wire_open(wire, WIRE_V4, &stream, LOSSY_LEN,
 			       false));
 	ASSERT_EQ(0, setsockopt(wire->sock, SOL_SOCKET, SO_RCVBUF, &window,
@@ -397,17 +394,21 @@ static void expect_kept(struct __test_metadata *_metadata, struct wire *wire,
 	EXPECT_EQ(0, devmem_rx_all(rx));
 	EXPECT_EQ(LOSSY_LEN, rx->bytes);
 	EXPECT_EQ(0, wire_close(wire));
-	EXPECT_LT(kept, counter_tcp("TCPOFOQueue"));
-	EXPECT_EQ(dropped, counter_tcp("TCPOFODrop"));
 	EXPECT_EQ(0, sh(NETEM "; " SEGMENTS, "del", "2>/dev/null", 65535));
 }
 
 TEST_F_TIMEOUT(dry, no_longer, TIMEOUT)
 {
+	__s64 kept = counter_tcp("TCPOFOQueue");
+	__s64 dropped = counter_tcp("TCPOFODrop");
 	int i;
 
 	for (i = 0; i < 3; i++)
-		expect_kept(_metadata, &self->wire, &self->rx, &self->area);
+		lose_some(_metadata, &self->wire, &self->rx, &self->area);
+	kept = counter_tcp("TCPOFOQueue") - kept;
+	dropped = counter_tcp("TCPOFODrop") - dropped;
+	/* some are while most of the spare buffers are in the NAPI's cache */
+	EXPECT_LT(dropped, kept);
 }
 
 TEST_HARNESS_MAIN
