@@ -20,7 +20,7 @@ struct zcrx_notice {
 	u64			user_data;
 	struct list_head	in_ctx;	/* zcrx_notice_lock; ctx->zcrx_notices */
 	struct list_head	list;	/* of who owns it */
-	bool			waited;	/* for what was to be posted before */
+	bool			waited;	/* the ring's task; for what comes before */
 	struct rcu_head		rcu;
 };
 
@@ -81,9 +81,10 @@ static void zcrx_notice_post(struct io_kiocb *req, struct io_tw_state *ts)
 	struct io_ring_ctx *ctx = req->ctx;
 
 	/* What is linked to a request that ended with the ifq is task work once that
-	 * is posted. No more often than once, or a busy ring is never told.
+	 * is posted. No more often than once, or a busy ring is never told; and not
+	 * in a worker, once the task has gone that would run it.
 	 */
-	if (!notice->waited && !percpu_ref_is_dying(&ctx->refs)) {
+	if (!notice->waited && current == ctx->submitter_task) {
 		notice->waited = true;
 		io_submit_flush_completions(ctx);
 		io_req_task_work_add_remote(req, ctx, 0);

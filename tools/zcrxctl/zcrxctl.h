@@ -7,8 +7,8 @@
 
 /* Exit statuses, beside 0. */
 #define EXIT_NO		1	/* it failed; for check: zero-copy receive would not work */
-#define EXIT_NOTHING	3	/* for restore: nothing was to be done */
 #define EXIT_USAGE	2
+#define EXIT_NOTHING	3	/* for restore: nothing was to be done */
 
 #define MAX_QUEUES	64
 #define MAX_PORTS	64
