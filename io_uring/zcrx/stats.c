@@ -23,14 +23,16 @@ void zcrx_stats_alloc(struct zcrx_queue *queue, unsigned int ring,
 		      unsigned int free, unsigned int others)
 {
 	struct zcrx_alloc_stats *stats = &queue->stats;
+	/* a new pool, which is made before the old one ends, sets it to 0 */
+	u64 dry_since = READ_ONCE(stats->dry_since);
 
 	stats->ring += ring;
 	stats->free += free;
 	stats->others += others;
 	trace_zcrx_alloc(queue->ifq->serial, queue->rxq, ring, free, others);
-	if (unlikely(stats->dry_since)) {
-		stats->dry_ns += ktime_get_ns() - stats->dry_since;
-		stats->dry_since = 0;
+	if (unlikely(dry_since)) {
+		stats->dry_ns += ktime_get_ns() - dry_since;
+		WRITE_ONCE(stats->dry_since, 0);
 	}
 	if (unlikely(queue->shared))
 		zcrx_stats_share_queue(queue);
@@ -40,12 +42,13 @@ void zcrx_stats_alloc(struct zcrx_queue *queue, unsigned int ring,
 void zcrx_stats_alloc_fail(struct zcrx_queue *queue)
 {
 	struct zcrx_alloc_stats *stats = &queue->stats;
+	u64 dry_since = READ_ONCE(stats->dry_since);
 	u64 now = ktime_get_ns();
 
 	stats->failed++;
-	if (stats->dry_since)
-		stats->dry_ns += now - stats->dry_since;
-	stats->dry_since = now;
+	if (dry_since)
+		stats->dry_ns += now - dry_since;
+	WRITE_ONCE(stats->dry_since, now);
 	trace_zcrx_alloc_fail(queue->ifq->serial, queue->rxq);
 	if (queue->shared)
 		zcrx_stats_share_queue(queue);

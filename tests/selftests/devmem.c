@@ -17,6 +17,7 @@
 #include "lib/devmem_rx.h"
 #include "lib/netdev.h"
 #include "lib/nic.h"
+#include "lib/pins.h"
 #include "lib/sh.h"
 #include "lib/wire.h"
 #include "queue.h"
@@ -138,10 +139,14 @@ TEST_F_TIMEOUT(devmem, stream, TIMEOUT)
 	close(binding);
 }
 
-/* A queue of a device that is down cannot be restarted. It is given back. */
+/*
+ * A queue of a device that is down cannot be restarted. It is given back, at once: the
+ * memory goes before the device is up again.
+ */
 TEST_F_TIMEOUT(devmem, closed_while_down, TIMEOUT)
 {
 	struct devmem_rx rx = {};
+	const char *failed;
 	int binding;
 
 	binding = netdev_bind_rx(self->ifindex, WIRE_RXQ, self->area.dmabuf_fd,
@@ -150,10 +155,13 @@ TEST_F_TIMEOUT(devmem, closed_while_down, TIMEOUT)
 	ASSERT_EQ(0, sh(NIC_DOWN));
 	close(binding);
 	EXPECT_EQ(0, netdev_wait_no_pools(self->ifindex, WIRE_PATIENCE_MS));
+	area_close(&self->area);
+	EXPECT_EQ(0, pins_wait(0, WIRE_PATIENCE_MS));
 	EXPECT_EQ(0, sh(NIC_UP));
 	EXPECT_EQ(0, nic_wait_carrier(WIRE_IF, WIRE_PATIENCE_MS));
 	EXPECT_EQ(QUEUE_PAGES, queue_provider(self->ifindex, WIRE_RXQ));
 
+	ASSERT_EQ(0, area_open(&self->area, AREA_UDMABUF, AREA_LEN, &failed));
 	binding = netdev_bind_rx(self->ifindex, WIRE_RXQ, self->area.dmabuf_fd,
 				 &rx.dm.dmabuf_id);
 	ASSERT_LE(0, binding);

@@ -499,6 +499,90 @@ TEST_F_TIMEOUT(tokens, looked_at, TIMEOUT)
 }
 
 /*
+ * Another thread guesses numbers while they are about to be told: what was not
+ * told is nobody's to give back. All that was told is given back, by either, and
+ * nothing else. The buffers may be used again before one can look at them.
+ */
+struct guesser {
+	int sock;
+	atomic_bool end;
+	__u64 gave;
+	int err;
+};
+
+static void *guess(void *arg)
+{
+	struct guesser *g = arg;
+
+	while (!g->end && !g->err) {
+		int ret = give_back(g->sock, 0, FRAGS_MAX);
+
+		if (ret < 0)
+			g->err = ret;
+		else
+			g->gave += ret;
+	}
+	return NULL;
+}
+
+/* Returns how many pieces a message told of, which takes a page fault, or -errno. */
+static int count_pieces(int sock, void *control, __u64 *bytes)
+{
+	static char linear[64 * 1024];
+	struct iovec iov = { linear, sizeof(linear) };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = PIECES * ONE_PIECE,
+	};
+	struct cmsghdr *cmsg;
+	int pieces = 0;
+	ssize_t len;
+
+	madvise(control, PAGE, MADV_DONTNEED);
+	len = recvmsg(sock, &msg, MSG_SOCK_DEVMEM | MSG_DONTWAIT);
+	if (len < 0)
+		return -errno;
+	*bytes += len;
+	for (cmsg = CMSG_FIRSTHDR(&msg); cmsg; cmsg = CMSG_NXTHDR(&msg, cmsg))
+		pieces++;
+	return pieces;
+}
+
+TEST_F_TIMEOUT(tokens, guessed, TIMEOUT)
+{
+	struct guesser g = { .sock = self->wire.sock };
+	struct keeper *k = &self->k;
+	unsigned int told = 0, left;
+	pthread_t thread;
+	void *control;
+
+	control = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, control);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, guess, &g));
+	while (k->bytes < STREAM_LEN / 2) {
+		int ret = wait_for_data(k->sock);
+
+		if (!ret)
+			ret = count_pieces(k->sock, control, &k->bytes);
+		EXPECT_LT(0, ret);
+		if (ret <= 0)
+			break;
+		told += ret;
+	}
+	g.end = true;
+	pthread_join(thread, NULL);
+	EXPECT_EQ(0, g.err);
+	EXPECT_LT(0, g.gave);
+	for (left = 0; left < told; left += FRAGS_MAX)
+		g.gave += give_back(k->sock, left, FRAGS_MAX);
+	EXPECT_EQ(told, g.gave);
+	munmap(control, PAGE);
+}
+
+/*
  * Another thread gives back while the socket closes, which gives back what is
  * left. It waits in the middle, to be there when that happens.
  */

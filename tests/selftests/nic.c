@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <net/if.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include "kselftest_harness.h"
@@ -27,6 +28,14 @@
 #define CHANNELS	2	/* what the VM has */
 #define RX_RING		256	/* igb's default */
 #define MTU		1500
+/* A CPU that has nothing to do has, in a while, for some other reason. */
+#define AT_ONCE_MS	5000
+
+/* Interrupts whose names match, to the CPUs of a mask. */
+#define IRQS_TO(name, mask)						\
+	"for n in $(sed -n 's/^ *\\([0-9]*\\):.*" name ".*/\\1/p' "	\
+	"/proc/interrupts); do "					\
+	"echo " mask " >/proc/irq/$n/smp_affinity || exit 1; done"
 
 FIXTURE(nic)
 {
@@ -116,6 +125,38 @@ TEST_F_TIMEOUT(nic, closed_while_down, TIMEOUT)
 
 	/* there is no queue to restart */
 	EXPECT_EQ(-ENETDOWN, live_open(live, variant->kind, variant->addr));
+	EXPECT_EQ(0, run(NIC_UP));
+	EXPECT_EQ(0, nic_wait_carrier(WIRE_IF, WIRE_PATIENCE_MS));
+	ASSERT_EQ(0, live_open(live, variant->kind, variant->addr));
+}
+
+/*
+ * Frames come in on another CPU than they are read on. What was read is free, and
+ * does not wait until the former has something to do: all else is on the latter.
+ */
+TEST_F_TIMEOUT(nic, read_on_another_cpu, TIMEOUT)
+{
+	struct live *live = &self->live;
+	cpu_set_t all, first;
+
+	ASSERT_EQ(0, sched_getaffinity(0, sizeof(all), &all));
+	CPU_ZERO(&first);
+	CPU_SET(0, &first);
+	ASSERT_EQ(0, sched_setaffinity(0, sizeof(first), &first));
+	ASSERT_EQ(0, run(IRQS_TO("eth", "1")));
+	ASSERT_EQ(0, run(IRQS_TO("eth0-rx-1", "2")));
+	EXPECT_EQ(0, live_receive(live, MIB));
+	EXPECT_EQ(0, run(NIC_DOWN));
+	/* what the socket has of before */
+	EXPECT_EQ(0, live_receive(live, 1));
+
+	zc_close(&live->zc);
+	close(live->wire.sock);
+	EXPECT_EQ(0, netdev_wait_no_pools(self->ifindex, AT_ONCE_MS));
+	EXPECT_EQ(0, pins_wait(0, WIRE_PATIENCE_MS));
+
+	EXPECT_EQ(0, run(IRQS_TO("eth", "3")));
+	EXPECT_EQ(0, sched_setaffinity(0, sizeof(all), &all));
 	EXPECT_EQ(0, run(NIC_UP));
 	EXPECT_EQ(0, nic_wait_carrier(WIRE_IF, WIRE_PATIENCE_MS));
 	ASSERT_EQ(0, live_open(live, variant->kind, variant->addr));

@@ -69,6 +69,7 @@ void igb_mp_process_skb_fields(struct igb_ring *rx_ring,
 /* igb_queue.c */
 void igb_queue_init(struct igb_adapter *adapter);
 bool igb_queue_bound(struct igb_adapter *adapter);
+bool igb_queue_has_rings(struct igb_adapter *adapter);
 void igb_queue_set_napi(struct igb_adapter *adapter, bool link);
 void igb_queue_get_data_split(struct igb_adapter *adapter,
 			      struct kernel_ethtool_ringparam *kernel_ring);

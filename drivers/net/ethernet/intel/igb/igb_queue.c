@@ -13,6 +13,7 @@
 #include <linux/pm_runtime.h>
 #include <net/netdev_queues.h>
 #include <net/netdev_rx_queue.h>
+#include <net/page_pool/memory_provider.h>
 
 #include "igb.h"
 #include "igb_mp.h"
@@ -43,11 +44,26 @@ bool igb_queue_bound(struct igb_adapter *adapter)
 		if (igb_rxq_bound(netdev, i))
 			return true;
 
+	/* while the device resumes, rings are still to come */
 	for (i = 0; i < adapter->num_rx_queues; i++)
-		if (adapter->rx_ring[i]->mp)
+		if (adapter->rx_ring[i] && adapter->rx_ring[i]->mp)
 			return true;
 
 	return false;
+}
+
+/**
+ * igb_queue_has_rings - are there rings to close, of a device that is detached?
+ * @adapter: board private structure
+ *
+ * There are after a PCI error, until the device has recovered; there are none
+ * while it is suspended.
+ */
+bool igb_queue_has_rings(struct igb_adapter *adapter)
+{
+	struct igb_ring *ring = adapter->rx_ring[0];
+
+	return ring && ring->desc;
 }
 
 /**
@@ -224,6 +240,8 @@ static int igb_rxq_disable(struct igb_adapter *adapter, struct igb_ring *ring)
 	}
 
 	napi_disable(&ring->q_vector->napi);
+	/* Of one flow GRO would chain what the CPU can read and what it cannot. */
+	netif_mp_flush_napi(&ring->q_vector->napi);
 
 	return 0;
 }
@@ -269,7 +287,8 @@ static int igb_queue_mem_alloc(struct net_device *netdev, void *mem, int idx)
 	if (err < 0)
 		pm_runtime_get_noresume(&pdev->dev);
 
-	if (idx >= adapter->num_rx_queues) {
+	/* as while it resumes */
+	if (idx >= adapter->num_rx_queues || !adapter->rx_ring[idx]) {
 		err = -ENETDOWN;
 		goto err_pm_put;
 	}
