@@ -320,11 +320,42 @@ TEST_F_TIMEOUT(zcrx_lib, areas, TIMEOUT)
 		  uring_zcrx_ext_stats(self->zc)->delivered_bytes);
 }
 
+/*
+ * Once closed, the queue is the interface's, and nothing writes to the area any more;
+ * it can be opened again at once.
+ */
+TEST(closed_at_once)
+{
+	struct uring_zcrx_config cfg = {
+		.if_idx = if_nametoindex(WIRE_IF),
+		.if_rxq = FIRST_RXQ,
+		.mem.len = AREA_LEN,
+	};
+	struct uring_zcrx *zc;
+	int i;
+
+	ASSERT_EQ(0, queue_wait_free(cfg.if_idx, FIRST_RXQ, WIRE_PATIENCE_MS));
+	for (i = 0; i < 20; i++) {
+		ASSERT_EQ(0, uring_zcrx_open(&zc, &cfg));
+		EXPECT_EQ(QUEUE_IO_URING, queue_provider(cfg.if_idx, FIRST_RXQ));
+		uring_zcrx_close(zc);
+		EXPECT_EQ(QUEUE_PAGES, queue_provider(cfg.if_idx, FIRST_RXQ));
+	}
+}
+
 /* No more than the timeout, which a TEST has not. */
 FIXTURE(two_rings)
 {
 	int none;
 };
+
+FIXTURE_VARIANT(two_rings)
+{
+	bool again;	/* the other one binds the queue that it has unbound */
+};
+
+FIXTURE_VARIANT_ADD(two_rings, unbound) { false };
+FIXTURE_VARIANT_ADD(two_rings, bound_again) { true };
 
 FIXTURE_SETUP(two_rings)
 {
@@ -384,7 +415,12 @@ TEST_F_TIMEOUT(two_rings, importer, TIMEOUT)
 	ASSERT_EQ(0, uring_zcrx_unbind_queue(zc, FURTHER_RXQ));
 	ASSERT_EQ(0, some_more(other, flows, &gone, 2 * MIB));
 	EXPECT_EQ(0, uring_zcrx_publish(other));
-	EXPECT_EQ(-ENOENT, uring_zcrx_unbind_queue(other, FURTHER_RXQ));
+	if (variant->again)
+		ASSERT_EQ(0, uring_zcrx_bind_queue(zc, FURTHER_RXQ, 0, 0));
+	EXPECT_EQ(variant->again ? 0 : -ENOENT,
+		  uring_zcrx_unbind_queue(other, FURTHER_RXQ));
+	if (variant->again)
+		EXPECT_EQ(-ENOENT, uring_zcrx_unbind_queue(zc, FURTHER_RXQ));
 	EXPECT_EQ(NULL, uring_zcrx_queue_stats(other, FURTHER_RXQ));
 	uring_zcrx_info(other, &info);
 	EXPECT_LT(0, info.pending);
