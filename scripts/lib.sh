@@ -114,7 +114,7 @@ record_source() {
 	"${git[@]}" add -A -f &&
 		"${git[@]}" -c user.name=build -c user.email=build@localhost \
 			-c commit.gpgsign=false commit -q --no-verify \
-			-m "$linux_package $2"
+			--allow-empty -m "$linux_package $2"
 }
 
 # The overlay's files, relative to the top, one a line.

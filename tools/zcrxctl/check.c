@@ -414,7 +414,7 @@ static void check_udmabuf(struct check *c, uint64_t area)
 		return;
 	}
 	if (access("/dev/udmabuf", R_OK | W_OK)) {
-		say(c, "udmabuf", ADVICE, "a udev rule that lets the service's group in",
+		say(c, "udmabuf", ADVICE, "SupplementaryGroups=kvm, the group that Debian gives it to",
 		    "/dev/udmabuf is not open to this user");
 		return;
 	}
