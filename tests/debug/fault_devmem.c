@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A binding of socket devmem ends, and its queue cannot be restarted at once. It is
- * tried again; until then the NIC may write, and the dma-buf stays mapped.
+ * tried again until it can, and then nothing is left.
  */
 #include <net/if.h>
 #include <unistd.h>

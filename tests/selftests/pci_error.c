@@ -119,6 +119,24 @@ TEST_F_TIMEOUT(pci_error, set_down_meanwhile, TIMEOUT)
 	EXPECT_EQ(0, sh(NIC_UP));
 }
 
+/* The driver leaves the device that it stopped, and finds it as it should be later. */
+TEST_F_TIMEOUT(pci_error, driver_unbound_meanwhile, TIMEOUT)
+{
+	struct live *live = &self->live;
+
+	ASSERT_EQ(0, step(self->slot, "frozen"));
+	ASSERT_EQ(0, sh("echo %s >/sys/bus/pci/drivers/igb/unbind", self->slot));
+	zc_close(&live->zc);
+	close(live->wire.sock);
+	EXPECT_EQ(0, pins_wait(0, WIRE_PATIENCE_MS));
+	ASSERT_EQ(0, sh("echo %s >/sys/bus/pci/drivers/igb/bind && nic-set-up",
+			self->slot));
+	self->ifindex = if_nametoindex(WIRE_IF);
+	ASSERT_EQ(0, live_open(live, variant->kind, variant->addr));
+	ASSERT_EQ(0, step(self->slot, "frozen"));
+	ASSERT_EQ(0, recover(self->slot));
+}
+
 /* What the NIC may write to is let go while it cannot be reached. */
 TEST_F_TIMEOUT(pci_error, closed_meanwhile, TIMEOUT)
 {

@@ -39,9 +39,7 @@ struct igb_mp_counts {
 	unsigned int pool_empty;
 };
 
-/* On this CPU: what readers have freed may wait where the NAPI has run before,
- * until a softirq runs there (skb_attempt_defer_free()).
- */
+/* On this CPU, where the interrupt is, and what the page_pool has cached. */
 static void igb_mp_start_refill(struct igb_mp *mp)
 {
 	hrtimer_start(&mp->refill_timer, IGB_MP_REFILL_DELAY,
