@@ -33,9 +33,8 @@
 
 /* Interrupts whose names match, and there are some, to the CPUs of a mask. */
 #define IRQS_TO(name, mask)						\
-	"grep -q " name " /proc/interrupts && "			\
-	"for n in $(sed -n 's/^ *\\([0-9]*\\):.*" name ".*/\\1/p' "	\
-	"/proc/interrupts); do "					\
+	"set -- $(sed -n 's/^ *\\([0-9]*\\):.*" name ".*/\\1/p' "	\
+	"/proc/interrupts) && [ $# -gt 0 ] && for n; do "		\
 	"echo " mask " >/proc/irq/$n/smp_affinity || exit 1; done"
 
 FIXTURE(nic)

@@ -414,7 +414,8 @@ static void check_udmabuf(struct check *c, uint64_t area)
 		return;
 	}
 	if (access("/dev/udmabuf", R_OK | W_OK)) {
-		say(c, "udmabuf", ADVICE, "SupplementaryGroups=kvm, the group that Debian gives it to",
+		say(c, "udmabuf", ADVICE,
+		    "SupplementaryGroups=kvm, the group that Debian gives it to",
 		    "/dev/udmabuf is not open to this user");
 		return;
 	}
