@@ -10,7 +10,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <net/if.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -218,16 +217,13 @@ FIXTURE_SETUP(late)
 		.kind = variant->kind,
 		.area_len = AREA_LEN,
 	};
-	char path[PATH_MAX] = "";
 	const char *failed;
 	struct area victim;
 	unsigned int i;
 
 	ASSERT_EQ(0, queue_wait_free(if_nametoindex(WIRE_IF), WIRE_RXQ,
 				     WIRE_PATIENCE_MS));
-	ASSERT_LT(0, readlink("/sys/class/net/" WIRE_IF "/device", path,
-			      sizeof(path) - 1));
-	snprintf(self->slot, sizeof(self->slot), "%s", basename(path));
+	ASSERT_EQ(0, nic_pci_address(WIRE_IF, self->slot, sizeof(self->slot)));
 	ASSERT_EQ(0, raw_introduce());
 	self->raw = raw_open();
 	ASSERT_LE(0, self->raw);

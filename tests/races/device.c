@@ -7,21 +7,19 @@
  * NIC and sets it up as tests/vm/net.sh had.
  */
 #include <errno.h>
-#include <limits.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/nic.h"
 #include "peer.h"
 #include "queue.h"
 #include "race.h"
 
 /* What a command took last, and no more than delay() takes. */
 #define COMMAND_NS_MAX	(4000 * 1000 * 1000U)
-
-#define SYS_NIC		"/sys/class/net/" WIRE_IF
 
 #define UNBIND	"echo %s >/sys/bus/pci/drivers/igb/unbind && " \
 		"echo %s >/sys/bus/pci/drivers/igb/bind && nic-set-up"
@@ -98,14 +96,13 @@ static int close_within(struct run *run, struct live *live, const char *cmd)
 /* fmt names the PCI address of the NIC, if it does. */
 static int device_round(struct run *run, const char *fmt, int provider)
 {
-	char path[PATH_MAX] = "", cmd[1024];
-	const char *slot;
+	char slot[32], cmd[1024];
 	struct live live;
 	int ret, end;
 
-	if (readlink(SYS_NIC "/device", path, sizeof(path) - 1) < 0)
-		return failed("the NIC's address", -errno);
-	slot = strrchr(path, '/') + 1;
+	ret = nic_pci_address(WIRE_IF, slot, sizeof(slot));
+	if (ret)
+		return failed("the NIC's address", ret);
 	snprintf(cmd, sizeof(cmd), fmt, slot, slot);
 
 	ret = live_open(&live, chance_kind(run), chance_addr(run));

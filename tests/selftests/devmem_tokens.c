@@ -121,26 +121,37 @@ static int keep(struct keeper *k, struct msghdr *msg, __u64 *at)
  * One recvmsg(), with that room for what it tells. Returns how many bytes it
  * brought, or -errno: -EMSGSIZE if something was cut off.
  */
-static ssize_t take_into(struct keeper *k, void *control, size_t room,
-			 int flags)
+static ssize_t receive_into(int sock, struct msghdr *msg, void *control,
+			    size_t room, int flags)
 {
 	static char linear[64 * 1024];
-	struct iovec iov = { linear, sizeof(linear) };
-	struct msghdr msg = {
+	static struct iovec iov = { linear, sizeof(linear) };
+	ssize_t len;
+
+	*msg = (struct msghdr) {
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
 		.msg_control = control,
 		.msg_controllen = room,
 	};
+	len = recvmsg(sock, msg, MSG_SOCK_DEVMEM | MSG_DONTWAIT | flags);
+	if (len < 0)
+		return -errno;
+	return msg->msg_flags & MSG_CTRUNC ? -EMSGSIZE : len;
+}
+
+/* The same, and keeps what came. */
+static ssize_t take_into(struct keeper *k, void *control, size_t room,
+			 int flags)
+{
 	__u64 at = k->bytes;
+	struct msghdr msg;
 	ssize_t len;
 	int ret;
 
-	len = recvmsg(k->sock, &msg, MSG_SOCK_DEVMEM | MSG_DONTWAIT | flags);
+	len = receive_into(k->sock, &msg, control, room, flags);
 	if (len < 0)
-		return -errno;
-	if (msg.msg_flags & MSG_CTRUNC)
-		return -EMSGSIZE;
+		return len;
 	ret = keep(k, &msg, &at);
 	if (!ret && at != k->bytes + len)
 		ret = -EPROTO;
@@ -528,22 +539,15 @@ static void *guess(void *arg)
 /* Returns how many pieces a message told of, which takes a page fault, or -errno. */
 static int count_pieces(int sock, void *control, __u64 *bytes)
 {
-	static char linear[64 * 1024];
-	struct iovec iov = { linear, sizeof(linear) };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control,
-		.msg_controllen = PIECES * ONE_PIECE,
-	};
 	struct cmsghdr *cmsg;
+	struct msghdr msg;
 	int pieces = 0;
 	ssize_t len;
 
 	madvise(control, PAGE, MADV_DONTNEED);
-	len = recvmsg(sock, &msg, MSG_SOCK_DEVMEM | MSG_DONTWAIT);
+	len = receive_into(sock, &msg, control, PIECES * ONE_PIECE, 0);
 	if (len < 0)
-		return -errno;
+		return len;
 	*bytes += len;
 	for (cmsg = CMSG_FIRSTHDR(&msg); cmsg; cmsg = CMSG_NXTHDR(&msg, cmsg))
 		pieces++;

@@ -10,7 +10,6 @@
  */
 #include <errno.h>
 #include <libgen.h>
-#include <limits.h>
 #include <net/if.h>
 #include <signal.h>
 #include <string.h>
@@ -20,6 +19,7 @@
 
 #include "lib/judge.h"
 #include "lib/live.h"
+#include "lib/nic.h"
 #include "lib/pins.h"
 #include "lib/sh.h"
 #include "peer.h"
@@ -67,13 +67,9 @@ FIXTURE_VARIANT_ADD(removal, udmabuf)
 
 FIXTURE_SETUP(removal)
 {
-	char path[PATH_MAX] = "";
-
 	ASSERT_EQ(0, queue_wait_free(if_nametoindex(WIRE_IF), WIRE_RXQ,
 				     WIRE_PATIENCE_MS));
-	ASSERT_LT(0, readlink("/sys/class/net/" WIRE_IF "/device", path,
-			      sizeof(path) - 1));
-	snprintf(self->slot, sizeof(self->slot), "%s", basename(path));
+	ASSERT_EQ(0, nic_pci_address(WIRE_IF, self->slot, sizeof(self->slot)));
 	ASSERT_EQ(0, live_open(&self->live, variant->kind, WIRE_V4));
 	ASSERT_EQ(0, judge_open(&self->judge, &self->live.zc.areas[0]));
 	EXPECT_EQ(AREA_PAGES, judge_mapped(&self->judge));

@@ -10,7 +10,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <libgen.h>
-#include <limits.h>
 #include <net/if.h>
 #include <poll.h>
 #include <pthread.h>
@@ -25,6 +24,7 @@
 #include "lib/devmem_rx.h"
 #include "lib/flow.h"
 #include "lib/netdev.h"
+#include "lib/nic.h"
 #include "lib/pins.h"
 #include "lib/subject.h"
 #include "lib/wire.h"
@@ -46,18 +46,6 @@
 #define SET_UP	"nic-set-up"
 
 static struct stream stream;
-
-/* The NIC's PCI address. */
-static int find_slot(char *slot, size_t size)
-{
-	char path[PATH_MAX] = "";
-
-	if (readlink("/sys/class/net/" WIRE_IF "/device", path,
-		     sizeof(path) - 1) < 0)
-		return -errno;
-	snprintf(slot, size, "%s", basename(path));
-	return 0;
-}
 
 /*
  * Runs a command of the shell in which %s is the NIC's PCI address. Returns its
@@ -110,7 +98,8 @@ FIXTURE_VARIANT(refused)
 
 FIXTURE_SETUP(refused)
 {
-	ASSERT_EQ(0, find_slot(self->slot, sizeof(self->slot)));
+	ASSERT_EQ(0, nic_pci_address(WIRE_IF, self->slot,
+				     sizeof(self->slot)));
 	ASSERT_EQ(0, subject_open(&self->s, WIRE_IF, AREA_USER));
 	ASSERT_EQ(0, pins_wait(0, WIRE_PATIENCE_MS));
 }
@@ -251,7 +240,8 @@ static void end_demand(FIXTURE_DATA(leaving) *self)
 
 FIXTURE_SETUP(leaving)
 {
-	ASSERT_EQ(0, find_slot(self->slot, sizeof(self->slot)));
+	ASSERT_EQ(0, nic_pci_address(WIRE_IF, self->slot,
+				     sizeof(self->slot)));
 	ASSERT_EQ(0, pins_wait(0, WIRE_PATIENCE_MS));
 	stream_init(&stream, 83);
 	self->knocks = peer_start(knock, WIRE_V4);
@@ -428,7 +418,8 @@ FIXTURE_SETUP(devmem)
 	unsigned int ifindex = if_nametoindex(WIRE_IF);
 	const char *failed;
 
-	ASSERT_EQ(0, find_slot(self->slot, sizeof(self->slot)));
+	ASSERT_EQ(0, nic_pci_address(WIRE_IF, self->slot,
+				     sizeof(self->slot)));
 	ASSERT_EQ(0, queue_wait_free(ifindex, WIRE_RXQ, WIRE_PATIENCE_MS));
 	ASSERT_EQ(0, netdev_wait_no_pools(ifindex, WIRE_PATIENCE_MS));
 	ASSERT_EQ(0, pins_wait(0, WIRE_PATIENCE_MS));

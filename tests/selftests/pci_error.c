@@ -6,7 +6,6 @@
  *
  * tests/kernel/zcrx_pci_error.c takes the steps of recovery.
  */
-#include <limits.h>
 #include <net/if.h>
 #include <string.h>
 #include <unistd.h>
@@ -61,16 +60,12 @@ static int recover(const char *slot)
 
 FIXTURE_SETUP(pci_error)
 {
-	char path[PATH_MAX] = "";
-
 	self->ifindex = if_nametoindex(WIRE_IF);
 	ASSERT_EQ(0, sh("modprobe zcrx_pci_error"));
 	ASSERT_EQ(0, queue_wait_free(self->ifindex, WIRE_RXQ,
 				     WIRE_PATIENCE_MS));
 	ASSERT_EQ(0, pins_wait(0, WIRE_PATIENCE_MS));
-	ASSERT_LT(0, readlink("/sys/class/net/" WIRE_IF "/device", path,
-			      sizeof(path) - 1));
-	snprintf(self->slot, sizeof(self->slot), "%s", basename(path));
+	ASSERT_EQ(0, nic_pci_address(WIRE_IF, self->slot, sizeof(self->slot)));
 	ASSERT_EQ(0, live_open(&self->live, variant->kind, variant->addr));
 }
 

@@ -10,7 +10,6 @@
  * to; with a dma-buf the request ends, and recv() reads it.
  */
 #include <errno.h>
-#include <limits.h>
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +26,6 @@
 
 #define TIMEOUT		120
 #define MIB		(1024 * 1024)
-#define SYS_NIC		"/sys/class/net/" WIRE_IF
 
 /* What brings it back, once there is a NIC: tests/vm/nic-set-up. */
 #define SET_UP		"nic-set-up"
@@ -59,13 +57,10 @@ FIXTURE_VARIANT_ADD(unplug, udmabuf)
 
 FIXTURE_SETUP(unplug)
 {
-	char path[PATH_MAX] = "";
-
 	ASSERT_EQ(0, queue_wait_free(if_nametoindex(WIRE_IF), WIRE_RXQ,
 				     WIRE_PATIENCE_MS));
 	ASSERT_EQ(0, pins_wait(0, WIRE_PATIENCE_MS));
-	ASSERT_LT(0, readlink(SYS_NIC "/device", path, sizeof(path) - 1));
-	snprintf(self->slot, sizeof(self->slot), "%s", basename(path));
+	ASSERT_EQ(0, nic_pci_address(WIRE_IF, self->slot, sizeof(self->slot)));
 	ASSERT_EQ(0, live_open(&self->live, variant->kind, variant->addr));
 }
 

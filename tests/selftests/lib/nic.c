@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
+#include <limits.h>
 #include <linux/ethtool.h>
 #include <linux/ethtool_netlink.h>
 #include <linux/sockios.h>
@@ -157,6 +158,17 @@ long nic_sysfs(const char *ifname, const char *name)
 	n = fgets(text, sizeof(text), f) ? strtol(text, NULL, 0) : -EIO;
 	fclose(f);
 	return n;
+}
+
+int nic_pci_address(const char *ifname, char *addr, size_t size)
+{
+	char path[64], device[PATH_MAX] = "";
+
+	snprintf(path, sizeof(path), "/sys/class/net/%s/device", ifname);
+	if (readlink(path, device, sizeof(device) - 1) < 0)
+		return -errno;
+	snprintf(addr, size, "%s", basename(device));
+	return 0;
 }
 
 int nic_wait_carrier(const char *ifname, unsigned int timeout_ms)

@@ -3,6 +3,7 @@
 #define TESTS_NIC_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /*
  * Commands that set WIRE_IF down and up. The kernel takes IPv6 addresses off an
@@ -39,6 +40,9 @@ int nic_change_mtus(const char *ifname, int from, int to);
 int nic_rx_ring(const char *ifname);	/* descriptors of an RX ring */
 int nic_channels(const char *ifname);	/* combined ones */
 int nic_rx_csum(const char *ifname);	/* 1 if the NIC verifies checksums */
+
+/* Where it is on its bus, as "0000:01:00.0". Returns 0 or -errno. */
+int nic_pci_address(const char *ifname, char *addr, size_t size);
 
 /* Waits until the link is up. */
 int nic_wait_carrier(const char *ifname, unsigned int timeout_ms);
