@@ -3,16 +3,26 @@
  * A ring lets go of its ifq, its queue cannot be restarted at once, and frames come
  * in meanwhile: not into what the program holds.
  */
+#include <errno.h>
+#include <linux/sockios.h>
 #include <net/if.h>
+#include <netinet/tcp.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "kselftest_harness.h"
 
+#include "lib/await.h"
+#include "lib/counters.h"
 #include "lib/pins.h"
+#include "lib/rawframe.h"
 #include "lib/recv.h"
 #include "../debug/lib/fault.h"
+#include "peer.h"
 #include "queue.h"
 
 #define TIMEOUT		300
@@ -21,10 +31,12 @@
 /* Of 512 buffers some are held, and the socket has the others, but for a few. */
 #define AREA_LEN	(2 * MIB)
 #define HELD		120
+#define SETTLED_MS	2000
 #define RCVBUF		(8 * 1024 * 1024)
 #define ENDLESS		(1024 * 1024 * MIB)
 
 static struct stream stream;
+static __s64 resets;
 
 FIXTURE(held)
 {
@@ -76,12 +88,64 @@ static bool starves(struct zc *zc)
 	return false;
 }
 
+/*
+ * Until nothing comes any more: what the NIC still has is the socket's then, and would
+ * be written to first. Returns how many bytes wait in the socket.
+ */
+static int settle(int sock)
+{
+	const struct timespec ms10 = { .tv_nsec = 10000000 };
+	int waited, last = 0, now = 0;
+
+	for (waited = 0; waited < SETTLED_MS; waited += 10) {
+		if (ioctl(sock, SIOCINQ, &now))
+			return -errno;
+		if (now != last)
+			waited = 0;
+		last = now;
+		nanosleep(&ms10, NULL);
+	}
+	return now;
+}
+
+/*
+ * For peer_start(): frames for a port where nobody listens. The stream's sender waits
+ * ever longer before it tries again, and the queue for a tenth of a second.
+ */
+static int flood(void *unused)
+{
+	static char data[1024];
+	const struct rawframe frame = {
+		.sport = 40000,
+		.dport = 9,
+		.flags = TH_ACK,
+		.data = data,
+		.len = sizeof(data),
+	};
+	int raw = raw_open();
+
+	(void)unused;
+	if (raw < 0)
+		return 1;
+	memset(data, 0xee, sizeof(data));
+	while (!raw_send(raw, &frame))
+		usleep(1000);
+	return 1;
+}
+
+/* Once the queue has buffers, each of these frames is answered. */
+static long floods(void)
+{
+	return counter_stack("Tcp:OutRsts") > resets;
+}
+
 TEST_F_TIMEOUT(held, stays_as_it_is, TIMEOUT)
 {
 	const int rcvbuf = RCVBUF;
 	struct zc *zc = &self->zc;
 	unsigned int i, wrong = 0;
 	union recv_cqe c;
+	pid_t flooder;
 	__u64 off = 0;
 	size_t bad;
 
@@ -94,7 +158,12 @@ TEST_F_TIMEOUT(held, stays_as_it_is, TIMEOUT)
 		ASSERT_EQ(IORING_CQE_F_MORE, self->held[i].cqe.flags);
 	}
 	ASSERT_TRUE(starves(zc));
-	ASSERT_EQ(0, wire_wait_backlog(self->wire.sock, 1));
+	ASSERT_LT(0, settle(self->wire.sock));
+
+	resets = counter_stack("Tcp:OutRsts");
+	flooder = peer_start(flood, NULL);
+	ASSERT_LT(0, flooder);
+	usleep(500000);
 
 	ASSERT_EQ(0, fault_arm("netdev_rx_queue_restart", 1));
 	EXPECT_EQ(0, zc_unregister(zc, NOTICE));
@@ -102,6 +171,10 @@ TEST_F_TIMEOUT(held, stays_as_it_is, TIMEOUT)
 	/* it is tried again soon, on a loaded machine before one can look */
 	EXPECT_EQ(0, queue_wait_free(self->ifindex, WIRE_RXQ,
 				     WIRE_PATIENCE_MS));
+	/* it was there all the time */
+	EXPECT_EQ(1, await(floods, 1, WIRE_PATIENCE_MS));
+	kill(flooder, SIGKILL);
+	EXPECT_EQ(128 + SIGKILL, peer_wait(flooder));
 	for (i = 0; i < HELD; i++) {
 		__u32 len = self->held[i].cqe.res;
 

@@ -360,6 +360,35 @@ TEST_F_TIMEOUT(queues, area_is_removed, TIMEOUT)
 	area_close(&gone);
 }
 
+/* What its NIC has of the area is all that an idle queue could give back. */
+TEST_F_TIMEOUT(queues, area_is_removed_beside_idle, TIMEOUT)
+{
+	struct zc *zc = &self->zc;
+	uint64_t old = 0, token;
+	struct area more, gone;
+	const char *failed;
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, area_open(&more, variant->kind, AREA_LEN,
+				       &failed));
+		ASSERT_EQ(0, zc_add_area(zc, &more, &token));
+		BEGIN(0, i, STREAM_LEN);
+		ASSERT_EQ(0, some_more(self->rx, 1, MIB));
+		self->rx[0].notice = NOTICE;
+		ASSERT_EQ(0, zc_remove_area(zc, old, NOTICE));
+		ASSERT_EQ(0, to_the_end(self->rx, 1));
+		EXPECT_ALL_CAME(1, STREAM_LEN);
+		EXPECT_EQ(0, zc_flush(zc));
+		if (!self->rx[0].noticed)
+			EXPECT_RESULT(zc, NOTICE, 0);
+		gone = zc_forget_area(zc, old);
+		area_close(&gone);
+		old = token;
+	}
+	EXPECT_ZERO_COPY(zc, 2 * STREAM_LEN);
+}
+
 /* With a ring that ends, or that lets go of its ifq, both queues go. */
 TEST_F_TIMEOUT(queues, ring_ends, TIMEOUT)
 {
