@@ -86,7 +86,7 @@ _zcrxctl() {
 
 	if [ "$i" -eq 1 ]; then
 		words=(check setup restore size show stat)
-		[[ $cur != -* ]] || words=(--help)
+		[[ $cur != -* ]] || words=(--help --version)
 	elif [ "$before" = -q ] || [ "$before" = --queue ]; then
 		# the last of 1,2,3
 		list=${cur%"${cur##*,}"} cur=${cur##*,}

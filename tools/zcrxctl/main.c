@@ -9,6 +9,11 @@
 #include "nl.h"
 #include "zcrxctl.h"
 
+/* The package says which one it is. */
+#ifndef ZCRXCTL_VERSION
+#define ZCRXCTL_VERSION "(from the source tree)"
+#endif
+
 static const struct command commands[] = {
 	{
 		.name = "check", .run = cmd_check,
@@ -118,6 +123,14 @@ void print_usage(const struct command *cmd)
 	      stderr);
 }
 
+/* What was to be said has been written, or the status is another. */
+static int end_output(int ret)
+{
+	if (fflush(stdout) || ferror(stdout))
+		return complain_err(errno ? -errno : -EIO, "writing the output");
+	return ret;
+}
+
 int main(int argc, char **argv)
 {
 	struct options opt;
@@ -132,6 +145,10 @@ int main(int argc, char **argv)
 	    !strcmp(argv[1], "help")) {
 		print_usage(NULL);
 		return 0;
+	}
+	if (!strcmp(argv[1], "--version")) {
+		puts("zcrxctl " ZCRXCTL_VERSION);
+		return end_output(0);
 	}
 	for (cmd = commands; cmd->name; cmd++)
 		if (!strcmp(argv[1], cmd->name))
@@ -149,7 +166,5 @@ int main(int argc, char **argv)
 	ret = cmd->run(&opt);
 	if (ret == EXIT_USAGE)
 		print_usage(cmd);
-	if (fflush(stdout) || ferror(stdout))
-		ret = complain_err(errno ? -errno : -EIO, "writing the output");
-	return ret;
+	return end_output(ret);
 }
