@@ -415,7 +415,8 @@ static int scatter(struct area *area)
 		.len = len,
 		.dmabuf_fd = -1,
 	};
-	if (fd < 0 || ftruncate(fd, len))
+	/* all pages now: faulted in below, neighbours would be allocated as such */
+	if (fd < 0 || fallocate(fd, 0, 0, len))
 		return -errno;
 	area->base = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED,
 			  fd, 0);
