@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <linux/sockios.h>
 #include <net/if.h>
-#include <netinet/tcp.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -19,7 +18,7 @@
 #include "lib/await.h"
 #include "lib/counters.h"
 #include "lib/pins.h"
-#include "lib/rawframe.h"
+#include "lib/rawflood.h"
 #include "lib/recv.h"
 #include "../debug/lib/fault.h"
 #include "peer.h"
@@ -108,31 +107,6 @@ static int settle(int sock)
 	return now;
 }
 
-/*
- * For peer_start(): frames for a port where nobody listens. The stream's sender waits
- * ever longer before it tries again, and the queue for a tenth of a second.
- */
-static int flood(void *unused)
-{
-	static char data[1024];
-	const struct rawframe frame = {
-		.sport = 40000,
-		.dport = 9,
-		.flags = TH_ACK,
-		.data = data,
-		.len = sizeof(data),
-	};
-	int raw = raw_open();
-
-	(void)unused;
-	if (raw < 0)
-		return 1;
-	memset(data, 0xee, sizeof(data));
-	while (!raw_send(raw, &frame))
-		usleep(1000);
-	return 1;
-}
-
 /* Once the queue has buffers, each of these frames is answered. */
 static long floods(void)
 {
@@ -145,6 +119,8 @@ TEST_F_TIMEOUT(held, stays_as_it_is, TIMEOUT)
 	struct zc *zc = &self->zc;
 	unsigned int i, wrong = 0;
 	union recv_cqe c;
+	/* the stream's sender waits ever longer, and the queue for 0.1 s */
+	struct raw_flood flood = { .len = 1024, .every_us = 1000 };
 	pid_t flooder;
 	__u64 off = 0;
 	size_t bad;
@@ -161,8 +137,9 @@ TEST_F_TIMEOUT(held, stays_as_it_is, TIMEOUT)
 	ASSERT_LT(0, settle(self->wire.sock));
 
 	resets = counter_stack("Tcp:OutRsts");
-	flooder = peer_start(flood, NULL);
+	flooder = peer_start(raw_flood, &flood);
 	ASSERT_LT(0, flooder);
+	/* it has to have begun */
 	usleep(500000);
 
 	ASSERT_EQ(0, fault_arm("netdev_rx_queue_restart", 1));
@@ -171,7 +148,7 @@ TEST_F_TIMEOUT(held, stays_as_it_is, TIMEOUT)
 	/* it is tried again soon, on a loaded machine before one can look */
 	EXPECT_EQ(0, queue_wait_free(self->ifindex, WIRE_RXQ,
 				     WIRE_PATIENCE_MS));
-	/* it was there all the time */
+	/* there were such frames */
 	EXPECT_EQ(1, await(floods, 1, WIRE_PATIENCE_MS));
 	kill(flooder, SIGKILL);
 	EXPECT_EQ(128 + SIGKILL, peer_wait(flooder));

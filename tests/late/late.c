@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +22,7 @@
 #include "lib/nic.h"
 #include "lib/nicregs.h"
 #include "lib/pins.h"
-#include "lib/rawframe.h"
+#include "lib/rawflood.h"
 #include "lib/sh.h"
 #include "lib/wire.h"
 #include "queue.h"
@@ -142,17 +141,10 @@ static int redirect(const struct judge *judge, const struct nicregs *regs,
 	return changed;
 }
 
-/* For a port where nobody listens: what the driver makes of it is its end. */
 static int send_frame(int raw)
 {
 	static char data[PAYLOAD_LEN];
-	const struct rawframe frame = {
-		.sport = 40000,
-		.dport = 9,
-		.flags = TH_ACK,
-		.data = data,
-		.len = sizeof(data),
-	};
+	const struct rawframe frame = raw_for_nobody(data, sizeof(data));
 
 	stream_fill(&payload, 0, data, sizeof(data));
 	return raw_send(raw, &frame);

@@ -11,7 +11,6 @@
 #include <linux/mman.h>
 #include <linux/udmabuf.h>
 #include <net/if.h>
-#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -27,7 +26,7 @@
 #include "lib/meminfo.h"
 #include "lib/nic.h"
 #include "lib/pins.h"
-#include "lib/rawframe.h"
+#include "lib/rawflood.h"
 #include "lib/wire.h"
 #include "peer.h"
 #include "queue.h"
@@ -200,28 +199,6 @@ static int watch(struct judge *judge, const struct guarded *g, size_t from,
 	return judge_open(judge, &part);
 }
 
-/* For peer_start(): the longest frames, for a port where nobody listens. */
-static int flood(void *unused)
-{
-	static char data[RAW_PAYLOAD];
-	const struct rawframe frame = {
-		.sport = 40000,
-		.dport = 9,
-		.flags = TH_ACK,
-		.data = data,
-		.len = sizeof(data),
-	};
-	int raw = raw_open();
-
-	(void)unused;
-	if (raw < 0)
-		return 1;
-	memset(data, 0xee, sizeof(data));
-	while (!raw_send(raw, &frame))
-		usleep(FLOOD_MS * 1000);
-	return 1;
-}
-
 FIXTURE(guard)
 {
 	struct guarded mem;
@@ -364,13 +341,18 @@ TEST_F_TIMEOUT(guard, late_frames, TIMEOUT)
 {
 	struct receiver rx = { .zc = &self->zc, .stream = &stream };
 	struct wire wire;
+	/* the longest frames */
+	struct raw_flood flood = {
+		.len = RAW_PAYLOAD,
+		.every_us = FLOOD_MS * 1000,
+	};
 	pid_t flooder;
 	__s64 before;
 	int i;
 
 	ASSERT_EQ(0, raw_introduce());
 	ASSERT_EQ(0, wire_open(&wire, WIRE_V4, &stream, ENDLESS, true));
-	flooder = peer_start(flood, NULL);
+	flooder = peer_start(raw_flood, &flood);
 	ASSERT_LT(0, flooder);
 	rx.sock = wire.sock;
 	ASSERT_EQ(0, zc_recv(&self->zc, rx.sock, 0, 0));

@@ -9,7 +9,6 @@
  * unplug.c sees what becomes of the stream.
  */
 #include <errno.h>
-#include <libgen.h>
 #include <net/if.h>
 #include <signal.h>
 #include <string.h>

@@ -9,7 +9,6 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <libgen.h>
 #include <net/if.h>
 #include <poll.h>
 #include <pthread.h>
