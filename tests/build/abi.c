@@ -17,6 +17,12 @@
 #include <linux/netdev.h>
 #endif
 
+/* Withdrawn before it was released: whoever has it as a macro or in an enum clashes. */
+#ifdef ZCRX_REFILL
+#error "ZCRX_REFILL is not of upstream's interface"
+#endif
+extern int ZCRX_REFILL;
+
 #define IS(what, number)						\
 	static_assert((unsigned long long)(what) == (number), #what)
 #define SIZE(type, size)	IS(sizeof(struct type), size)
