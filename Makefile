@@ -247,11 +247,11 @@ run: kernel userland
 .PHONY: bench-contention
 bench: kernel userland
 	@scripts/host-tools gnuplot-nox
-	@bench/run $(if $(WALL),--wall) $(ROUNDS) $(MIB)
+	@bench/run $(if $(WALL),--wall) $(or $(ROUNDS),5) $(MIB)
 bench-check: kernel userland
 	@bench/check
 bench-profile: kernel userland
-	@bench/profile $(MTU) $(MIB)
+	@bench/profile $(or $(MTU),1500) $(MIB)
 bench-registration: kernel userland
 	@bench/registration $(SIZES)
 bench-scale: kernel userland
