@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <linux/capability.h>
+#include <linux/io_uring/zcrx_ext.h>
 #include <net/if.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -368,6 +369,40 @@ static int end_arm(void *arg, int result, unsigned int n)
 	return ret;
 }
 
+static int do_subscribe(void *arg)
+{
+	const struct subject *s = arg;
+	struct zcrx_ext_ctrl ctrl = {
+		.op = ZCRX_CTRL_SUBSCRIBE,
+		.zc_subscribe = {
+			.user_data = IFQ_EVENT,
+			.type_mask = 1U << ZCRX_EVENT_COPY,
+		},
+	};
+
+	return zc_ext_ctrl(&s->ifq.zc, &ctrl);
+}
+
+/* What failed has no subscriber, and what succeeded has one, which is told. */
+static int end_subscribe(void *arg, int result, unsigned int n)
+{
+	struct subject *s = arg;
+	int ret = 0;
+
+	(void)n;
+	if (result) {
+		ret = ifq_receive(&s->ifq);
+		if (!ret && s->ifq.nr_events)
+			ret = -EUCLEAN;
+		if (!ret)
+			ret = do_subscribe(s);
+	}
+	if (!ret)
+		ret = await_event(s);
+	ifq_close(&s->ifq);
+	return ret;
+}
+
 static int do_query(void *arg)
 {
 	union answer a[NR_OPS];
@@ -469,7 +504,18 @@ static const struct fault_step *const area_dmabuf_walk[] = {
 };
 
 /* A restart makes a page_pool, and what the driver has for a queue. */
-static const struct fault_step remove_steps[] = {
+static const struct fault_step restart_steps[] = {
+	{ "netdev_rx_queue_restart", { EIO } },
+	{ "igb_queue_mem_alloc", { ENOMEM } },
+	{ "igb_queue_stop", { ETIMEDOUT } },
+	{ "igb_queue_start", { EIO } },
+	{ "__xdp_rxq_info_reg", { ENOMEM } },
+	{ "dma_alloc_attrs", { ENOMEM } },
+	{ }
+};
+
+static const struct fault_step pool_steps[] = {
+	{ "zcrx_pool_init", { EOPNOTSUPP } },
 	{ "page_pool_create", { ENOMEM } },
 	{ "page_pool_list", { ENOMEM } },
 	{ FAULT_MEMORY, { ENOMEM, EFAULT, FAULT_OPTIONAL, FAULT_ALIKE } },
@@ -477,7 +523,17 @@ static const struct fault_step remove_steps[] = {
 };
 
 static const struct fault_step *const remove_walk[] = {
-	remove_steps, NULL
+	restart_steps, pool_steps, NULL
+};
+
+/* A queue has a refill ring of its own, which the kernel allocates here. */
+static const struct fault_step bind_steps[] = {
+	{ "zcrx_region_create", { ENOMEM } },
+	{ "vmap", { ENOMEM } },
+	{ "__io_account_mem", { ENOMEM } },
+	{ "netdev_get_by_index", { ENODEV } },
+	{ "page_pool_check_memory_provider", { ENODATA } },
+	{ }
 };
 
 /* It begins anew with pages, for which igb has no page_pool. */
@@ -487,11 +543,11 @@ static const struct fault_step unbind_steps[] = {
 };
 
 static const struct fault_step *const unbind_walk[] = {
-	unbind_steps, NULL
+	restart_steps, unbind_steps, NULL
 };
 
 static const struct fault_step *const bind_walk[] = {
-	memory, remove_steps, NULL
+	bind_steps, memory, restart_steps, pool_steps, NULL
 };
 
 static const struct fault_step *const copy_walk[] = { memory, NULL };
@@ -589,6 +645,12 @@ FIXTURE_VARIANT_ADD(fault, arm_event)
 {
 	.s = { "arm-event", copy_walk, &subject,
 	       begin_arm, do_arm, end_arm },
+};
+
+FIXTURE_VARIANT_ADD(fault, subscribe)
+{
+	.s = { "subscribe", copy_walk, &subject,
+	       open_all, do_subscribe, end_subscribe },
 };
 
 FIXTURE_VARIANT_ADD(fault, query)

@@ -143,5 +143,9 @@ void scribble(void *region, struct prng *p);
 void report_add(const char *op, int ret);
 void report_print(void);
 extern unsigned long long report_ops, report_ok;
+/* Of these, calls of zcrx: not what is around them. */
+extern unsigned long long report_calls, report_calls_ok;
+/* Whatever had a queue of the NIC restarted, or tried to. */
+extern unsigned long long report_nic;
 
 #endif /* FUZZ_H */

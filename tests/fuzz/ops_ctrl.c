@@ -289,6 +289,7 @@ int op_bind_queue(struct prng *p)
 			prng_odd(p);
 	}
 	ret = call(p, ring, &ctrl);
+	report_nic += !ret;
 	if (!ret && region.mmap_offset)
 		map_further(p, ring, region.mmap_offset);
 	return ret;
@@ -299,6 +300,7 @@ int op_unbind_queue(struct prng *p)
 	struct zcrx_ctrl_unbind_queue *unbind;
 	struct fuzz_ring *ring;
 	struct zcrx_ctrl ctrl;
+	int ret;
 
 	begin_queue(p, &ctrl, &ring, ZCRX_CTRL_UNBIND_QUEUE);
 	unbind = (void *)&ctrl.zc_flush;
@@ -306,7 +308,9 @@ int op_unbind_queue(struct prng *p)
 					      prng_below(p, 5);
 	if (prng_chance(p, 15))
 		spoil(p, &ctrl);
-	return call(p, ring, &ctrl);
+	ret = call(p, ring, &ctrl);
+	report_nic += !ret;
+	return ret;
 }
 
 int op_ctrl_unknown(struct prng *p)

@@ -359,6 +359,7 @@ int op_register_nic(struct prng *p)
 	struct fuzz_ifq *q;
 	int ret;
 
+	report_nic++;
 	release_nic();
 	queue_wait_free(ifindex, WIRE_RXQ, WIRE_PATIENCE_MS);
 	queue_wait_free(ifindex, 0, WIRE_PATIENCE_MS);
@@ -393,6 +394,7 @@ int op_nic_stream(struct prng *p)
 	struct zc zc;
 	int ret;
 
+	report_nic++;
 	release_nic();
 	ret = wire_bind(&zc, kind, 4 << 20);
 	if (ret)

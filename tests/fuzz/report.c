@@ -9,6 +9,8 @@
 #define NR_ERRNOS	134
 
 unsigned long long report_ops, report_ok;
+unsigned long long report_calls, report_calls_ok;
+unsigned long long report_nic;
 
 static struct {
 	const char *name;

@@ -44,6 +44,7 @@ static int add_one(struct run *run, struct zc *zc)
 	const char *what;
 	int ret;
 
+	run->at = "one more area";
 	if (!chance(run, 3))
 		kind = kind == AREA_USER ? AREA_HEAP : AREA_USER;
 	ret = area_open(&area, kind, (1 + chance(run, 2)) * areas_unit, &what);
@@ -64,6 +65,7 @@ static int remove_one(struct run *run, struct live *live)
 	for (i = 0; i < ZC_AREAS_MAX; i++)
 		if (live->zc.areas[i].len && !at--)
 			break;
+	run->at = "one area less";
 	leaves = live->zc.tokens[i];
 	live->rx.notice = NOTICE;
 	live->rx.noticed = false;
@@ -77,16 +79,19 @@ static int remove_one(struct run *run, struct live *live)
 
 /*
  * What left comes home once the sockets have let go of it, and the refill rings were
- * read: the one of a queue that is idle may not be for long.
+ * read: the one of a queue that is idle may not be for long. Little at a time, as a
+ * debug kernel takes 15 ms for each page that it copies into a udmabuf.
  */
-static int all_home(struct live *live)
+static int all_home(struct run *run, struct live *live)
 {
 	unsigned int i;
 	int ret = 0;
 
-	for (i = 0; !ret && leaving && i < 256; i++) {
-		ret = live_receive(live, 64 * KIB);
-		if (!ret && i % 16 == 15)
+	run->at = "an area that has yet to go";
+
+	for (i = 0; !ret && leaving && i < 1024; i++) {
+		ret = live_receive(live, 16 * KIB);
+		if (!ret && i % 4 == 3)
 			ret = zc_flush(&live->zc);
 		take_notice(live);
 	}
@@ -102,7 +107,7 @@ int areas_act(struct run *run, struct live *live)
 	take_notice(live);
 	/* its slot is free before the notice was seen */
 	if (leaving)
-		return all_home(live);
+		return all_home(run, live);
 	if (nr == 1 || (nr < 5 && chance(run, 2)))
 		return add_one(run, &live->zc);
 	return remove_one(run, live);
@@ -113,7 +118,7 @@ int areas_after(struct run *run, struct live *live)
 	int ret = 0;
 
 	if (leaving && !chance(run, 4))
-		ret = all_home(live);
+		ret = all_home(run, live);
 	if (!ret)
 		ret = lasting_end(run, false);
 	if (!lasting_is_open())

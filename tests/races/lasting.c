@@ -54,6 +54,7 @@ struct live *lasting_begin(struct run *run, int *ret)
 	rounds_left = 1 + chance(run, ROUNDS_MAX);
 	kind = chance_kind(run);
 	addr = chance_addr(run);
+	run->at = "a stream begins";
 	*ret = failed("a stream that lasts", live_open(&live, kind, addr));
 	if (*ret)
 		return NULL;
@@ -141,13 +142,16 @@ int lasting_act(struct run *run, int (*act)(struct run *run, struct live *live))
 	__u64 from;
 	int ret;
 
+	run->at = "receiving before";
 	ret = live_receive(&live, STEP + chance(run, 4 * STEP));
 	if (ret)
 		return failed("no bytes before", ret);
 	delay(run, chance_delay(run));
 	ret = from_wire(&from);
+	run->at = "what happens to the stream";
 	if (!ret)
 		ret = act(run, &live);
+	run->at = "receiving afterwards";
 	if (!ret)
 		ret = receive_after(from);
 	note(run);
@@ -166,10 +170,12 @@ int lasting_end(struct run *run, bool now)
 	if (!is_open || (!now && --rounds_left))
 		return 0;
 	is_open = false;
+	run->at = "the end of the stream";
 	ret = live_end(&live);
 	note(run);
 	if (ret == -EPIPE && *live.sent > live.rx.bytes)
 		run->lost += *live.sent - live.rx.bytes;
+	run->at = "the end of its ring";
 	zc_close(&live.zc);
 	return ret ? failed("the end of the stream", ret) : ring_gone(run);
 }

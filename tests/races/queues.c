@@ -34,8 +34,10 @@ static int move_flows(struct run *run)
 
 static int bind_one(struct run *run, struct live *live)
 {
-	int ret = zc_bind_queue(&live->zc, &further, FLOW_FURTHER_RXQ, false);
+	int ret;
 
+	run->at = "one more queue";
+	ret = zc_bind_queue(&live->zc, &further, FLOW_FURTHER_RXQ, false);
 	if (ret)
 		return failed("to bind a queue", ret);
 	bound = true;
@@ -44,8 +46,9 @@ static int bind_one(struct run *run, struct live *live)
 	return 0;
 }
 
-static int unbind_one(struct live *live)
+static int unbind_one(struct run *run, struct live *live)
 {
+	run->at = "one queue less";
 	live->rx.by_every = 0;
 	bound = false;
 	return failed("to unbind a queue",
@@ -61,7 +64,7 @@ static int act(struct run *run, struct live *live)
 	if (chance(run, 2))
 		ret = move_flows(run);
 	if (!ret)
-		ret = bound ? unbind_one(live) : bind_one(run, live);
+		ret = bound ? unbind_one(run, live) : bind_one(run, live);
 	if (!ret && chance(run, 2))
 		ret = move_flows(run);
 	return ret;

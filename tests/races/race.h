@@ -31,7 +31,8 @@ struct run {
 
 	/* rounds: begun, and of these */
 	unsigned int begun, counted, idle;
-	int ret;		/* of the last one, or of what follows them */
+	const char *at;		/* what the last one is at */
+	int ret;		/* of it, or of what follows them */
 };
 
 struct race {

@@ -16,12 +16,15 @@
 
 /* Twice what any wait within a round takes. */
 #define ROUND_PATIENCE_S	(2 * WIRE_PATIENCE_MS / 1000)
-#define KILL_PATIENCE_S		10
+/* It may be in the middle of a socket that is copied, see areas.c. */
+#define KILL_PATIENCE_S		30
 /* One round in so many may not count, and is done again; two always. */
 #define IDLE_SHARE		20
 #define RTO_MIN_US		"5000\n"
 
+/* A table that leads to a queue beyond those that nic-set-up sets is in its way. */
 #define RESTORE	"ip netns del other 2>/dev/null; " \
+		"ethtool -X eth0 equal 1; " \
 		"ip link set eth0 mtu 1500; " \
 		"ip -n peer link set eth1 mtu 1500; " \
 		"nic-set-up && { ethtool -G eth0 rx 256 || :; } && " \
@@ -42,6 +45,7 @@ static int do_rounds(const struct race *race, struct run *run,
 	while (ret >= 0 && run->counted < rounds &&
 	       run->idle <= 2 + rounds / IDLE_SHARE) {
 		run->begun++;
+		run->at = NULL;
 		ret = race->round(run);
 		if (ret == ROUND_COUNTS)
 			run->counted++;
@@ -98,6 +102,27 @@ static int restore(void)
 	return nothing_left() ? -EBUSY : 0;
 }
 
+/*
+ * What its threads wait for, or what they are at: that is seen on their CPU alone. And
+ * who has the buffers of its rings.
+ */
+static void tell_where(pid_t pid)
+{
+	char cmd[768];
+
+	snprintf(cmd, sizeof(cmd),
+		 "cd /proc/%d; for t in task/*; do "
+		 "echo \"# $t, $(cat $t/comm): system call $(cat $t/syscall)\"; "
+		 "sed 's/^/#   /' $t/stack; done; "
+		 "for i in 1 2 3 4; do echo l >/proc/sysrq-trigger; sleep 0.1; done; "
+		 "dmesg | tail -n 200 | sed 's/^/# /'; "
+		 "grep -ls ^Zcrx: fdinfo/* | xargs -r sed 's/^/# /'; "
+		 "ss -tinm | sed 's/^/# /'; ethtool -x eth0 | sed 's/^/# /'",
+		 pid);
+	fflush(NULL);
+	run(cmd);
+}
+
 int run_rounds(const struct race *race, struct run *run, unsigned int rounds)
 {
 	bool ended;
@@ -116,8 +141,12 @@ int run_rounds(const struct race *race, struct run *run, unsigned int rounds)
 		_exit(0);
 	}
 	ended = has_ended(pid, ROUND_PATIENCE_S, &run->begun);
-	if (!ended)
+	if (!ended) {
 		run->ret = failed("a round that does not end", -ETIMEDOUT);
+		fprintf(stderr, "# it is at: %s; %llu bytes came before\n",
+			run->at ?: "something else", run->bytes);
+		tell_where(pid);
+	}
 	/* peers that are left are of its group */
 	kill(-pid, SIGKILL);
 	if (!ended && !has_ended(pid, KILL_PATIENCE_S, &run->begun))

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The IOMMU as judge: while an area is registered the NIC reaches each page of
- * it once. When the last ring that has it has gone in the middle of a stream,
- * by whichever way, or its registration has failed, no device reaches any.
+ * it once. When it was removed, or the last ring that has it has gone or let go of
+ * it, in the middle of a stream and by whichever way, or its registration has failed,
+ * no device reaches any.
  *
  * iommu_removal.c has what happens to the NIC.
  */
@@ -21,6 +22,7 @@
 #include "lib/live.h"
 #include "lib/meminfo.h"
 #include "lib/pins.h"
+#include "lib/recv.h"
 #include "lib/share.h"
 #include "queue.h"
 
@@ -33,6 +35,7 @@
 #define SOME		(1024 * 1024)
 /* More than anybody waits for. */
 #define ENDLESS		(1ULL << 40)
+#define NOTICE		0x90e
 
 static struct stream stream;
 
@@ -102,18 +105,25 @@ FIXTURE_TEARDOWN(iommu)
 }
 
 /* Connects, and receives a while. Returns 0 or -errno. */
-static int start(struct zc *zc, struct wire *wire)
+static int start_rx(struct receiver *rx, struct zc *zc, struct wire *wire)
 {
-	struct receiver rx = { .zc = zc, .stream = &stream };
 	int ret;
 
+	*rx = (struct receiver) { .zc = zc, .stream = &stream };
 	stream_init(&stream, 21);
 	ret = wire_open(wire, WIRE_V4, &stream, ENDLESS, true);
 	if (ret)
 		return ret;
-	rx.sock = wire->sock;
-	ret = zc_recv(zc, rx.sock, 0, 0);
-	return ret ? ret : receive(&rx, SOME);
+	rx->sock = wire->sock;
+	ret = zc_recv(zc, rx->sock, 0, 0);
+	return ret ? ret : receive(rx, SOME);
+}
+
+static int start(struct zc *zc, struct wire *wire)
+{
+	struct receiver rx;
+
+	return start_rx(&rx, zc, wire);
 }
 
 TEST_F_TIMEOUT(iommu, ring_exit, TIMEOUT)
@@ -266,6 +276,62 @@ TEST_F_TIMEOUT(iommu, add_area, TIMEOUT)
 	zc_close(&self->zc);
 	EXPECT_EQ(0, judge_wait_unmapped(&first, WIRE_PATIENCE_MS));
 	judge_close(&first);
+}
+
+/* One of two goes while a stream comes in; when the notice tells so, it has gone. */
+TEST_F_TIMEOUT(iommu, area_is_removed, TIMEOUT)
+{
+	const char *failed;
+	struct receiver rx;
+	struct judge other;
+	struct wire wire;
+	struct area more;
+	unsigned int i;
+
+	ASSERT_EQ(0, zc_open_area(&self->zc, &self->cfg, &self->area));
+	ASSERT_EQ(0, area_open(&more, AREA_USER, AREA_LEN, &failed));
+	ASSERT_EQ(0, judge_open(&other, &more));
+	ASSERT_EQ(0, zc_add_area(&self->zc, &more, NULL));
+	ASSERT_EQ(0, start_rx(&rx, &self->zc, &wire));
+	EXPECT_EQ(AREA_PAGES, judge_mapped(&self->judge));
+	EXPECT_EQ(AREA_PAGES, judge_mapped(&other));
+
+	rx.notice = NOTICE;
+	ASSERT_EQ(0, zc_remove_area(&self->zc, self->zc.tokens[0], NOTICE));
+	for (i = 0; i < 64 && !rx.noticed; i++) {
+		ASSERT_EQ(RECEIVE_MORE, receive(&rx, SOME));
+		ASSERT_EQ(0, zc_flush(&self->zc));
+	}
+	ASSERT_TRUE(rx.noticed);
+	EXPECT_EQ(0, judge_mapped(&self->judge));
+	EXPECT_EQ(AREA_PAGES, judge_mapped(&other));
+	zc_close(&self->zc);
+	EXPECT_EQ(0, judge_wait_unmapped(&other, WIRE_PATIENCE_MS));
+	judge_close(&other);
+	EXPECT_EQ(0, wire_close(&wire));
+}
+
+/* As above, with the ifq; the ring stays. */
+TEST_F_TIMEOUT(iommu, ring_lets_go, TIMEOUT)
+{
+	struct receiver rx;
+	union recv_cqe c;
+	struct wire wire;
+
+	ASSERT_EQ(0, zc_open_area(&self->zc, &self->cfg, &self->area));
+	ASSERT_EQ(0, start_rx(&rx, &self->zc, &wire));
+	EXPECT_EQ(AREA_PAGES, judge_mapped(&self->judge));
+	ASSERT_EQ(0, zc_unregister(&self->zc, NOTICE));
+	do {
+		ASSERT_EQ(0, recv_next(&self->zc, &c, WIRE_PATIENCE_MS));
+	} while (c.cqe.flags & IORING_CQE_F_MORE);
+	EXPECT_EQ(-ECANCELED, c.cqe.res);
+	/* the socket has payload, and keeps no mapping */
+	EXPECT_EQ(0, judge_wait_unmapped(&self->judge, WIRE_PATIENCE_MS));
+	EXPECT_EQ(0, wire_close(&wire));
+	ASSERT_EQ(0, recv_next(&self->zc, &c, WIRE_PATIENCE_MS));
+	EXPECT_EQ(NOTICE, c.cqe.user_data);
+	zc_close(&self->zc);
 }
 
 /*
