@@ -16,6 +16,7 @@
 #include "lib/share.h"
 #include "../debug/lib/fault.h"
 #include "../debug/lib/ifq.h"
+#include "../debug/lib/left.h"
 #include "queue.h"
 
 #define TIMEOUT		1200
@@ -138,6 +139,7 @@ FIXTURE_SETUP(fault)
 FIXTURE_TEARDOWN(fault)
 {
 	fault_close();
+	EXPECT_EQ(0, left_by_nic());
 }
 
 TEST_F_TIMEOUT(fault, end, TIMEOUT)

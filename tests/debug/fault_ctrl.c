@@ -19,6 +19,7 @@
 #include "lib/query.h"
 #include "../debug/lib/fault.h"
 #include "../debug/lib/ifq.h"
+#include "../debug/lib/left.h"
 #include "queue.h"
 
 #define TIMEOUT		1200
@@ -693,6 +694,8 @@ FIXTURE_SETUP(fault)
 FIXTURE_TEARDOWN(fault)
 {
 	fault_close();
+	if (variant->nic)
+		EXPECT_EQ(0, left_by_nic());
 }
 
 TEST_F_TIMEOUT(fault, ctrl, TIMEOUT)

@@ -16,6 +16,7 @@
 #include "lib/wire.h"
 #include "../debug/lib/fault.h"
 #include "../debug/lib/ifq.h"
+#include "../debug/lib/left.h"
 #include "queue.h"
 
 #define TIMEOUT		3600
@@ -241,6 +242,8 @@ FIXTURE_SETUP(fault)
 FIXTURE_TEARDOWN(fault)
 {
 	fault_close();
+	if (!variant->nodev)
+		EXPECT_EQ(0, left_by_nic());
 }
 
 TEST_F_TIMEOUT(fault, register, TIMEOUT)

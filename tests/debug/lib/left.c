@@ -8,7 +8,9 @@
 
 #include "lib/meminfo.h"
 #include "lib/netdev.h"
+#include "lib/nic.h"
 #include "lib/pins.h"
+#include "lib/sh.h"
 #include "lib/wire.h"
 #include "left.h"
 #include "queue.h"
@@ -142,4 +144,15 @@ int left_wait(const struct left *before)
 		nanosleep(&ms5, NULL);
 	} while (time(NULL) - start < PATIENCE_S);
 	return compare(before, &now, true) ? -EBUSY : 0;
+}
+
+int left_by_nic(void)
+{
+	char addr[32];
+	int ret = nic_pci_address(WIRE_IF, addr, sizeof(addr));
+
+	if (ret)
+		return ret;
+	return sh("cd /sys/bus/pci/drivers/igb && echo %s >unbind && "
+		  "echo %s >bind && nic-set-up", addr, addr);
 }
