@@ -145,7 +145,7 @@ void report_print(void);
 extern unsigned long long report_ops, report_ok;
 /* Of these, calls of zcrx: not what is around them. */
 extern unsigned long long report_calls, report_calls_ok;
-/* Whatever had a queue of the NIC restarted, or tried to. */
+/* That bound, unbound or used a queue of the NIC; not what removed an area of it. */
 extern unsigned long long report_nic;
 
 #endif /* FUZZ_H */

@@ -101,11 +101,13 @@ static int act_meanwhile(struct run *run, int (*act)(struct actor *actor),
 	__u64 before = live.rx.bytes, from;
 	int ret, act_ret;
 
+	run->at = "receiving before";
 	ret = live_receive(&live, STEP + chance(run, 4 * STEP));
 	if (ret)
 		return failed("no bytes before", ret);
 	if (live.rx.bytes == before)
 		return ROUND_IDLE;
+	run->at = "what happens to the stream";
 	ret = actor_start(&actor, run);
 	if (ret)
 		return failed("thread", ret);
@@ -116,6 +118,7 @@ static int act_meanwhile(struct run *run, int (*act)(struct actor *actor),
 		return failed("what happens to the stream", act_ret);
 	if (ret)
 		return failed("receiving meanwhile", ret);
+	run->at = "receiving afterwards";
 	ret = from_wire(&from);
 	if (!ret)
 		ret = receive_after(from);
