@@ -20,6 +20,7 @@
 #include "../debug/lib/fault.h"
 #include "../debug/lib/ifq.h"
 #include "../debug/lib/left.h"
+#include "../debug/lib/steps.h"
 #include "queue.h"
 
 #define TIMEOUT		1200
@@ -432,17 +433,6 @@ static int end_mmap(void *arg, int result, unsigned int n)
 	return close_all(arg, do_mmap, result, n);
 }
 
-static const struct fault_step memory[] = {
-	{ FAULT_MEMORY, { ENOMEM, EFAULT, FAULT_OPTIONAL } },
-	{ }
-};
-
-/* A dma-buf is mapped for the CPU: page by page, with what KASAN adds. */
-static const struct fault_step some_memory[] = {
-	{ FAULT_MEMORY, { ENOMEM, EFAULT, FAULT_OPTIONAL, FAULT_ALIKE } },
-	{ }
-};
-
 static const struct fault_step export_steps[] = {
 	{ "get_unused_fd_flags", { EMFILE } },
 	{ "anon_inode_getfile", { ENFILE } },
@@ -462,26 +452,6 @@ static const struct fault_step area_steps[] = {
 	{ }
 };
 
-static const struct fault_step map_steps[] = {
-	{ "sg_alloc_table_from_pages_segment", { ENOMEM } },
-	{ "dma_map_sgtable", { EIO } },
-	{ "iommu_map_sg", { ENOMEM } },
-	{ "net_mp_niov_set_dma_addr", { EFAULT, FAULT_ALIKE } },
-	{ }
-};
-
-static const struct fault_step dmabuf_steps[] = {
-	{ "dma_buf_get", { EBADF } },
-	{ "dma_buf_attach", { ENOMEM } },
-	{ "dma_buf_vmap_unlocked", { ENOMEM } },
-	{ "dma_buf_begin_cpu_access", { ENOMEM } },
-	{ "dma_buf_end_cpu_access", { ENOMEM } },
-	{ "dma_buf_map_attachment_unlocked", { ENOMEM } },
-	{ "iommu_map_sg", { ENOMEM } },
-	{ "net_mp_niov_set_dma_addr", { EFAULT, FAULT_ALIKE } },
-	{ }
-};
-
 static const struct fault_step mmap_steps[] = {
 	{ "vm_insert_pages", { ENOMEM } },
 	{ }
@@ -489,42 +459,23 @@ static const struct fault_step mmap_steps[] = {
 
 static const struct fault_step *const export_walk[] = { export_steps, NULL };
 static const struct fault_step *const import_walk[] = {
-	import_steps, memory, NULL
+	import_steps, memory_steps, NULL
 };
 
 static const struct fault_step *const area_walk[] = {
-	area_steps, memory, NULL
+	area_steps, memory_steps, NULL
 };
 
 static const struct fault_step *const area_nic_walk[] = {
-	area_steps, map_steps, memory, NULL
+	area_steps, map_user_steps, niov_steps, memory_steps, NULL
 };
 
 static const struct fault_step *const area_dmabuf_walk[] = {
-	dmabuf_steps, some_memory, NULL
-};
-
-/* A restart makes a page_pool, and what the driver has for a queue. */
-static const struct fault_step restart_steps[] = {
-	{ "netdev_rx_queue_restart", { EIO } },
-	{ "igb_queue_mem_alloc", { ENOMEM } },
-	{ "igb_queue_stop", { ETIMEDOUT } },
-	{ "igb_queue_start", { EIO } },
-	{ "__xdp_rxq_info_reg", { ENOMEM } },
-	{ "dma_alloc_attrs", { ENOMEM } },
-	{ }
-};
-
-static const struct fault_step pool_steps[] = {
-	{ "zcrx_pool_init", { EOPNOTSUPP } },
-	{ "page_pool_create", { ENOMEM } },
-	{ "page_pool_list", { ENOMEM } },
-	{ FAULT_MEMORY, { ENOMEM, EFAULT, FAULT_OPTIONAL, FAULT_ALIKE } },
-	{ }
+	map_dmabuf_steps, niov_steps, some_memory_steps, NULL
 };
 
 static const struct fault_step *const remove_walk[] = {
-	restart_steps, pool_steps, NULL
+	restart_steps, pool_steps, some_memory_steps, NULL
 };
 
 /* A queue has a refill ring of its own, which the kernel allocates here. */
@@ -538,22 +489,17 @@ static const struct fault_step bind_steps[] = {
 };
 
 /* It begins anew with pages, for which igb has no page_pool. */
-static const struct fault_step unbind_steps[] = {
-	{ FAULT_MEMORY, { ENOMEM, EFAULT, FAULT_OPTIONAL, FAULT_ALIKE } },
-	{ }
-};
-
 static const struct fault_step *const unbind_walk[] = {
-	restart_steps, unbind_steps, NULL
+	restart_steps, some_memory_steps, NULL
 };
 
 static const struct fault_step *const bind_walk[] = {
-	bind_steps, memory, restart_steps, pool_steps, NULL
+	bind_steps, memory_steps, restart_steps, pool_steps, NULL
 };
 
-static const struct fault_step *const copy_walk[] = { memory, NULL };
+static const struct fault_step *const copy_walk[] = { memory_steps, NULL };
 static const struct fault_step *const mmap_walk[] = {
-	mmap_steps, memory, NULL
+	mmap_steps, memory_steps, NULL
 };
 
 FIXTURE(fault)

@@ -17,6 +17,7 @@
 #include "../debug/lib/fault.h"
 #include "../debug/lib/ifq.h"
 #include "../debug/lib/left.h"
+#include "../debug/lib/steps.h"
 #include "queue.h"
 
 #define TIMEOUT		3600
@@ -55,72 +56,36 @@ static const struct fault_step events[] = {
 
 static const struct fault_step nic[] = {
 	{ "netdev_get_by_index", { ENODEV } },
-	{ "net_mp_niov_set_dma_addr", { EFAULT, FAULT_ALIKE } },
-	{ "netdev_rx_queue_restart", { EIO } },
-	{ "igb_queue_mem_alloc", { ENOMEM } },
-	{ "igb_queue_stop", { ETIMEDOUT } },
-	{ "igb_queue_start", { EIO } },
-	{ "__xdp_rxq_info_reg", { ENOMEM } },
-	{ "dma_alloc_attrs", { ENOMEM } },
-	{ "page_pool_create", { ENOMEM } },
-	{ "page_pool_list", { ENOMEM } },
-	{ "zcrx_pool_init", { EOPNOTSUPP } },
 	{ "page_pool_check_memory_provider", { ENODATA } },
 	{ }
 };
 
-static const struct fault_step dma_pages[] = {
-	{ "sg_alloc_table_from_pages_segment", { ENOMEM } },
-	{ "dma_map_sgtable", { EIO } },
-	{ "iommu_map_sg", { ENOMEM } },
-	{ }
-};
-
-static const struct fault_step dma_dmabuf[] = {
-	{ "dma_buf_get", { EBADF } },
-	{ "dma_buf_attach", { ENOMEM } },
-	{ "dma_buf_vmap_unlocked", { ENOMEM } },
-	{ "dma_buf_begin_cpu_access", { ENOMEM } },
-	{ "dma_buf_end_cpu_access", { ENOMEM } },
-	{ "dma_buf_map_attachment_unlocked", { ENOMEM } },
-	{ "iommu_map_sg", { ENOMEM } },
-	{ }
-};
-
-/* Allocations, and copies: of what debugging keeps in addition as well. */
-static const struct fault_step memory[] = {
-	{ FAULT_MEMORY, { ENOMEM, EFAULT, FAULT_OPTIONAL } },
-	{ }
-};
-
-/* Where others walk all of them, as it takes its time. */
-static const struct fault_step some_memory[] = {
-	{ FAULT_MEMORY, { ENOMEM, EFAULT, FAULT_OPTIONAL, FAULT_ALIKE } },
-	{ }
-};
-
 static const struct fault_step *const nodev_user[] = {
-	always, ids, pinned, memory, NULL
+	always, ids, pinned, memory_steps, NULL
 };
 
 static const struct fault_step *const nodev_events[] = {
-	always, ids, pinned, events, memory, NULL
+	always, ids, pinned, events, memory_steps, NULL
 };
 
 static const struct fault_step *const nic_user[] = {
-	always, nic_ids, pinned, dma_pages, nic, memory, NULL
+	always, nic_ids, pinned, nic, map_user_steps, niov_steps, restart_steps,
+	pool_steps, memory_steps, NULL
 };
 
 static const struct fault_step *const nic_dmabuf[] = {
-	always, nic_ids, dma_dmabuf, nic, memory, NULL
+	always, nic_ids, nic, map_dmabuf_steps, niov_steps, restart_steps,
+	pool_steps, memory_steps, NULL
 };
 
 static const struct fault_step *const nic_hugetlb[] = {
-	always, nic_ids, pinned, events, dma_pages, nic, some_memory, NULL
+	always, nic_ids, pinned, events, nic, map_user_steps, niov_steps,
+	restart_steps, pool_steps, some_memory_steps, NULL
 };
 
 static const struct fault_step *const nic_heap[] = {
-	always, nic_ids, dma_dmabuf, nic, some_memory, NULL
+	always, nic_ids, nic, map_dmabuf_steps, niov_steps, restart_steps,
+	pool_steps, some_memory_steps, NULL
 };
 
 static int prepare(void *arg)
