@@ -26,12 +26,15 @@
 #define MIB		(1024 * 1024)
 #define AREA_LEN	(8 * MIB)
 #define STREAM_LEN	(32 * MIB)
-/* the NIC's ring, and as many again */
-#define SMALL_AREA	(2 * MIB)
+/* of descriptors, and for the page_pool of buffers */
+#define LONG_RING	1024
+/* as many buffers, and a quarter as many again */
+#define SMALL_AREA	(5 * MIB)
 #define LOSSY_LEN	(4 * MIB)
 #define NETEM		"ip netns exec peer tc qdisc %s dev eth1 root netem %s"
 /* what it loses, it loses as a whole */
 #define SEGMENTS	"ip -n peer link set dev eth1 gso_max_segs %u"
+#define RING		"ethtool -G " WIRE_IF " rx %d"
 #define POOL_EMPTY	"rx_queue_1_mp_pool_empty"
 #define CHANNELS	2	/* what the VM has */
 #define OTHER_RXQ	2	/* there with one more */
@@ -327,6 +330,7 @@ FIXTURE(dry)
 	struct wire wire;
 	struct devmem_rx rx;
 	int binding;
+	int ring;
 };
 
 FIXTURE_SETUP(dry)
@@ -336,6 +340,9 @@ FIXTURE_SETUP(dry)
 	self->ifindex = if_nametoindex(WIRE_IF);
 	ASSERT_EQ(0, queue_wait_free(self->ifindex, WIRE_RXQ,
 				     WIRE_PATIENCE_MS));
+	self->ring = nic_rx_ring(WIRE_IF);
+	ASSERT_LT(0, self->ring);
+	ASSERT_EQ(0, sh(RING, LONG_RING));
 	stream_init(&stream, 8);
 	ASSERT_EQ(0, area_open(&self->area, AREA_UDMABUF, SMALL_AREA, &failed))
 		TH_LOG("%s failed", failed);
@@ -353,6 +360,7 @@ FIXTURE_TEARDOWN(dry)
 	EXPECT_EQ(0, queue_wait_free(self->ifindex, WIRE_RXQ,
 				     WIRE_PATIENCE_MS));
 	EXPECT_EQ(0, netdev_wait_no_pools(self->ifindex, WIRE_PATIENCE_MS));
+	EXPECT_EQ(0, sh(RING, self->ring));
 }
 
 /* The NIC looks for buffers again and again, and there are none. */
@@ -369,7 +377,12 @@ static int wait_for_dry(__s64 before)
 	return -ETIMEDOUT;
 }
 
-/* Once in six times the provider had some last, and was not dry: hence thrice. */
+/*
+ * All that a reader gives back goes to the page_pool's ring, and to the provider what
+ * does not fit. The pool, which was told once that there is none, does not ask again
+ * before its ring is empty: so the ring has to be long in relation to the area, or the
+ * NIC is not quick enough to make room.
+ */
 static void lose_some(struct __test_metadata *_metadata, struct wire *wire,
 		      struct devmem_rx *rx, const struct area *area)
 {
