@@ -134,7 +134,6 @@ static int add_to_zcrx(const struct odd *odd,
 FIXTURE(odd)
 {
 	struct odd odd;
-	long pins;
 };
 
 /* Lengths make whole pages together: nothing but a segment is odd. */
@@ -327,7 +326,7 @@ FIXTURE_SETUP(odd)
 	ASSERT_EQ(0, odd_open(&self->odd))
 		TH_LOG("no module zcrx_odd: is tests/kernel in the image?");
 	ASSERT_EQ(0, netdev_wait_no_pools(self->odd.ifindex, WIRE_PATIENCE_MS));
-	self->pins = pins_now();
+	ASSERT_EQ(0, pins_wait(0, WIRE_PATIENCE_MS));
 	ASSERT_EQ(0, odd_mappings(&self->odd));
 }
 
@@ -335,7 +334,7 @@ FIXTURE_SETUP(odd)
 FIXTURE_TEARDOWN(odd)
 {
 	EXPECT_EQ(0, netdev_wait_no_pools(self->odd.ifindex, WIRE_PATIENCE_MS));
-	EXPECT_EQ(self->pins, pins_wait(self->pins, WIRE_PATIENCE_MS));
+	EXPECT_EQ(0, pins_wait(0, WIRE_PATIENCE_MS));
 	EXPECT_EQ(0, odd_mappings(&self->odd));
 	close(self->odd.dev);
 }

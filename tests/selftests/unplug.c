@@ -142,6 +142,7 @@ TEST_F_TIMEOUT(unplug, closed_without_nic, TIMEOUT)
 	struct live *live = &self->live;
 	char byte;
 
+	ASSERT_EQ(0, wire_wait_backlog(live->wire.sock, 4096));
 	ASSERT_EQ(0, do_run(NULL, REMOVE, self->slot));
 	EXPECT_EQ(0, if_nametoindex(WIRE_IF));
 	zc_close(&live->zc);
