@@ -71,10 +71,10 @@ FIXTURE_SETUP(held)
 
 FIXTURE_TEARDOWN(held)
 {
-	EXPECT_EQ(0, sh("cat " BEFORE " >" TCP_RMEM));
 	zc_close(&self->zc);
 	EXPECT_EQ(0, queue_wait_free(self->ifindex, WIRE_RXQ,
 				     WIRE_PATIENCE_MS));
+	EXPECT_EQ(0, sh("cat " BEFORE " >" TCP_RMEM));
 	EXPECT_EQ(0, pins_wait(0, WIRE_PATIENCE_MS));
 	fault_close();
 }
